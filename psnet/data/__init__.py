@@ -1,0 +1,1 @@
+"""FILES -> BATCHES. Knows disks and resolutions; knows no network."""

@@ -1,0 +1,159 @@
+"""From rows of a manifest to tensors: pairs to train on, images to evaluate. All images are RGB in [0, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional as transform
+
+from psnet.data.degrade import degrade
+from psnet.data.manifest import Manifest, Row
+from psnet.data.sampler import Draw
+
+Augmentation = Callable[..., tuple[Tensor, Tensor]]
+
+
+class PairBatch(NamedTuple):
+    """B training pairs (one pair, without the first dimension, before collation).
+
+    low: (B, 3, H, W) what the student sees, at its manifest's rate. high: (B, 3, H, W) its sharp twin, what the
+    teacher sees; the same image as low where there is none. has_high: (B,) bool, false in that last case.
+    label: (B,) class from 0. rate: (B,).
+    """
+
+    low: Tensor
+    high: Tensor
+    has_high: Tensor
+    label: Tensor
+    rate: Tensor
+
+
+class EvalBatch(NamedTuple):
+    """B images of query and gallery.
+
+    low: (B, 3, H, W) what the network sees (a sharp image for most of the gallery). bicubic: the same image
+    up-sampled by bicubic instead of bilinear interpolation, what restoration is compared with. high, has_high,
+    rate: as in PairBatch. pid, camid: (B,). is_query: (B,) bool. row: (B,) number of the image, from 0 without gaps.
+    """
+
+    low: Tensor
+    bicubic: Tensor
+    high: Tensor
+    has_high: Tensor
+    pid: Tensor
+    camid: Tensor
+    rate: Tensor
+    is_query: Tensor
+    row: Tensor
+
+
+class RowImages:
+    """The images of one row at the network's size (height, width).
+
+    Everything is resized by Pillow's bilinear filter, the method's choice.
+    """
+
+    def __init__(self, manifest: Manifest, image_size: tuple[int, int]) -> None:
+        self.manifest = manifest
+        self.size = (image_size[1], image_size[0])
+
+    def low_native(self, row: Row) -> Image.Image:
+        """The low image before it is resized to the network's input."""
+        image = open_rgb(self.manifest.path(row))
+        return degrade(image, row.rate, row.interpolation) if row.interpolation else image
+
+    def low(self, row: Row, resampling: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:
+        return self.low_native(row).resize(self.size, resampling)
+
+    def high(self, row: Row) -> Image.Image:
+        return open_rgb(self.manifest.high_path(row)).resize(self.size, Image.Resampling.BILINEAR)
+
+    def pair(self, row: Row) -> tuple[Image.Image, Image.Image]:
+        """(low, high) from one decoding where one file serves both."""
+        if row.high:
+            return self.low(row), self.high(row)
+        source = open_rgb(self.manifest.path(row))
+        high = source.resize(self.size, Image.Resampling.BILINEAR)
+        if not row.interpolation:
+            return high, high
+        low = degrade(source, row.rate, row.interpolation)
+        return low.resize(self.size, Image.Resampling.BILINEAR), high
+
+
+class PairDataset(Dataset[PairBatch]):
+    """Training pairs. The augmentation makes the same draw for both images of a pair.
+
+    Args:
+        augment: a torchvision v2 transform, called with (low, high) as uint8 images.
+    """
+
+    def __init__(self, manifest: Manifest, image_size: tuple[int, int], augment: Augmentation) -> None:
+        self.rows = manifest.split("train")
+        labels = manifest.train_labels()
+        self.labels = [labels[row.source, row.pid] for row in self.rows]
+        self.images = RowImages(manifest, image_size)
+        self.augment = augment
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, draw: Draw) -> PairBatch:
+        index, seed = draw
+        row = self.rows[index]
+        low, high = (tv_tensors.Image(transform.pil_to_tensor(image)) for image in self.images.pair(row))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            low, high = self.augment(low, high)
+        return PairBatch(
+            low=_to_unit(low),
+            high=_to_unit(high),
+            has_high=torch.tensor(row.has_high),
+            label=torch.tensor(self.labels[index]),
+            rate=torch.tensor(row.rate),
+        )
+
+
+class EvalDataset(Dataset[EvalBatch]):
+    """Query first, then gallery."""
+
+    def __init__(self, manifest: Manifest, image_size: tuple[int, int]) -> None:
+        self.rows = manifest.split("query") + manifest.split("gallery")
+        self.images = RowImages(manifest, image_size)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> EvalBatch:
+        row = self.rows[index]
+        low, high = (_to_unit(transform.pil_to_tensor(image)) for image in self.images.pair(row))
+        bicubic = low
+        if row.is_low:
+            bicubic = _to_unit(transform.pil_to_tensor(self.images.low(row, Image.Resampling.BICUBIC)))
+        return EvalBatch(
+            low=low,
+            bicubic=bicubic,
+            high=high,
+            has_high=torch.tensor(row.has_high),
+            pid=torch.tensor(row.pid),
+            camid=torch.tensor(row.camid),
+            rate=torch.tensor(row.rate),
+            is_query=torch.tensor(row.split == "query"),
+            row=torch.tensor(index),
+        )
+
+
+def open_rgb(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+def _to_unit(image: Tensor) -> Tensor:
+    """uint8 -> float32 in [0, 1], as a plain tensor."""
+    return image.as_subclass(torch.Tensor).to(torch.float32).div_(255)

@@ -1,0 +1,172 @@
+"""The manifest: which image plays which part in an MLR data set, and how its low version is made.
+
+With the source images it makes the set again bit for bit.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path, PurePosixPath
+
+from psnet.data.samples import DataError
+
+SPLITS = ("train", "query", "gallery")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image of an MLR data set.
+
+    path: of the source image, relative to its set's root, in POSIX form.
+    rate: down-sampling factor of the low image, 1 where the set shows the image as it is.
+    interpolation: how `low` is made from the source; "" where nothing is to be made (sharp, or low already).
+    seed: the protocol's, from which the rate was drawn. sha256: of the source file.
+    high: path of the sharp twin of a file that is low already; "" where there is none or the file is the twin.
+    native_low: the file is low as it is.
+    source: the set it comes from; identities and cameras of different sources are different.
+    """
+
+    path: str
+    pid: int
+    camid: int
+    split: str
+    rate: float
+    interpolation: str
+    seed: int
+    sha256: str
+    high: str = ""
+    native_low: bool = False
+    source: str = ""
+
+    @property
+    def is_low(self) -> bool:
+        return self.native_low or self.interpolation != ""
+
+    @property
+    def has_high(self) -> bool:
+        """A sharp version of this very image exists (for a sharp image: itself)."""
+        return self.high != "" or not self.native_low
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Rows, and where each source's paths begin."""
+
+    rows: tuple[Row, ...]
+    roots: dict[str, Path]
+
+    def split(self, name: str) -> list[Row]:
+        return [row for row in self.rows if row.split == name]
+
+    def train_labels(self) -> dict[tuple[str, int], int]:
+        """(source, pid) -> class, from 0 without gaps, in sorted order."""
+        people = sorted({(row.source, row.pid) for row in self.split("train")})
+        return {person: label for label, person in enumerate(people)}
+
+    def path(self, row: Row) -> Path:
+        return self.roots[row.source] / row.path
+
+    def high_path(self, row: Row) -> Path:
+        return self.roots[row.source] / (row.high or row.path)
+
+    def hash(self) -> str:
+        """sha256 over all rows: equal hashes mean equal images, roles and rates."""
+        digest = hashlib.sha256()
+        for row in self.rows:
+            digest.update(repr(astuple_text(row)).encode())
+        return digest.hexdigest()
+
+    def joined(self, other: Manifest) -> Manifest:
+        """This set, trained on together with the training images of another."""
+        clash = set(self.roots) & set(other.roots)
+        if clash:
+            raise DataError(f"data set {sorted(clash)[0]!r} is joined with itself; join sets of different names")
+        return Manifest(self.rows + tuple(other.split("train")), {**self.roots, **other.roots})
+
+    def describe(self) -> str:
+        lines = []
+        for split in SPLITS:
+            rows = self.split(split)
+            rates = Counter(f"{row.rate:g}" for row in rows if row.is_low)
+            low = ", ".join(f"{n:,} at 1/{rate}" for rate, n in sorted(rates.items())) or "none low"
+            people = len({(row.source, row.pid) for row in rows})
+            lines.append(f"  {split:<8}{people:>6,} identities {len(rows):>7,} images ({low})")
+        return "\n".join([*lines, f"  data hash {self.hash()[:16]}"])
+
+
+def astuple_text(row: Row) -> tuple[str, ...]:
+    """A row as it stands in the CSV file."""
+    return tuple(f"{v:g}" if isinstance(v, float) else str(v) for v in asdict(row).values())
+
+
+def write_manifest(manifest: Manifest, path: Path) -> None:
+    """One CSV row per image. Written beside and renamed, so that it is whole or absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    with beside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([field.name for field in fields(Row)])
+        writer.writerows(astuple_text(row) for row in manifest.rows)
+    os.replace(beside, path)
+
+
+def read_manifest(path: Path, roots: dict[str, Path]) -> Manifest:
+    """The set that `write_manifest` wrote; the images lie under `roots`.
+
+    Raises:
+        DataError: the file is missing, is no manifest, or names a source without a root.
+    """
+    if not path.is_file():
+        raise DataError(
+            f"manifest {path} does not exist; write one with `psnet build-mlr`, or leave dataset.source.manifest out"
+        )
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = tuple(_parse(csv.DictReader(file), path))
+    absent = {row.source for row in rows} - set(roots)
+    if absent:
+        raise DataError(f"{path} names the source {sorted(absent)[0]!r}, but the sources given are {sorted(roots)}")
+    return Manifest(rows, roots)
+
+
+def _parse(records: Iterable[dict[str, str]], path: Path) -> Iterator[Row]:
+    for number, r in enumerate(records, start=2):
+        try:
+            yield Row(
+                path=r["path"],
+                pid=int(r["pid"]),
+                camid=int(r["camid"]),
+                split=r["split"],
+                rate=float(r["rate"]),
+                interpolation=r["interpolation"],
+                seed=int(r["seed"]),
+                sha256=r["sha256"],
+                high=r["high"],
+                native_low=r["native_low"] == "True",
+                source=r["source"],
+            )
+        except (KeyError, ValueError, TypeError) as error:
+            raise DataError(f"{path}, line {number}: not a row of a manifest ({error!r})") from error
+
+
+def check_sources(manifest: Manifest, sha256: dict[str, str]) -> None:
+    """Raise if a source image is not the one the manifest was written for.
+
+    Args:
+        sha256: by path, of the files as they are now.
+    """
+    changed = [row.path for row in manifest.rows if sha256.get(row.path) not in (None, row.sha256)]
+    lost = [row.path for row in manifest.rows if row.path not in sha256]
+    if changed or lost:
+        raise DataError(
+            f"the images are not those of the manifest: {len(changed)} differ {changed[:3]}, {len(lost)} are missing "
+            f"{lost[:3]}. Use the files it was made from, or leave dataset.source.manifest out to make a new one."
+        )
+
+
+def posix(path: Path | None) -> str:
+    return "" if path is None else str(PurePosixPath(path))

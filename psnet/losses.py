@@ -1,0 +1,55 @@
+"""The three losses of PS-HRNet that torch does not have. Cross-entropy is torch's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3) -> Tensor:
+    """Mean over the batch of max(0, farthest positive - nearest negative + margin).
+
+    Hermans, Beyer and Leibe, "In Defense of the Triplet Loss" (2017), Euclidean and un-normalised as in PS-HRNet.
+    An anchor without a negative in the batch adds 0.
+
+    Args:
+        features: (B, D), any float type; distances are taken in float32.
+        labels: (B,) integers.
+        margin: in the unit of the features.
+
+    >>> x = torch.tensor([[0.0], [1.0], [3.0]])
+    >>> round(batch_hard_triplet(x, torch.tensor([0, 0, 1])).item(), 4)  # (0 + 0 + 0) / 3 but for the margin
+    0.0
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        x = features.float()
+        # differences, not |a|^2 - 2ab + |b|^2: images of one person lie close, where that form cancels
+        distance = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
+        same = labels[:, None] == labels[None, :]
+        farthest_positive = distance.masked_fill(~same, 0.0).amax(dim=1)
+        nearest_negative = distance.masked_fill(same, torch.inf).amin(dim=1)
+        return F.relu(farthest_positive - nearest_negative + margin).mean()
+
+
+def restoration(restored: Tensor, high: Tensor, has_high: Tensor) -> Tensor:
+    """L_SR: mean |restored - high| over the pairs that have a high twin.
+
+    Args:
+        restored, high: (B, 3, H, W), both ImageNet-normalised: the space in which the method compares them.
+        has_high: (B,) bool. Without any twin in the batch the loss is 0, with a gradient of 0.
+    """
+    per_pair = (restored.float() - high.float()).abs().mean(dim=(1, 2, 3))
+    weight = has_high.to(per_pair.dtype)
+    return (per_pair * weight).sum() / weight.sum().clamp(min=1)
+
+
+def feature_distance(teacher: Sequence[Tensor], student: Sequence[Tensor]) -> Tensor:
+    """L_PS: the sum of mean absolute differences, one for each of the compared features.
+
+    In PS-HRNet these are six: pooled, the four branch vectors and the logits (`ReIDFeatures.compared`).
+    """
+    pairs = zip(teacher, student, strict=True)
+    return torch.stack([F.l1_loss(s.float(), t.float()) for t, s in pairs]).sum()

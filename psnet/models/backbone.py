@@ -1,0 +1,74 @@
+"""timm backbones as feature pyramids, with weights that are checked rather than hoped for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+# Layers of the official classification checkpoints that the pyramid does not have.
+_CLASSIFIER_ONLY = ("downsamp_modules.", "final_layer.", "classifier.", "fc.", "head.")
+
+
+class WeightsError(RuntimeError):
+    """Weights cannot be had, or do not fit the network."""
+
+
+def create_backbone(name: str, weights: str | None) -> tuple[nn.Module, list[int]]:
+    """The network that maps (B, 3, H, W) to four maps at strides 4, 8, 16, 32, and its channels.
+
+    For HRNet these are the outputs of the four `incre_modules`: 128, 256, 512 and 1024 channels.
+
+    Args:
+        name: a timm model name. weights: "imagenet", a file, or None.
+
+    Raises:
+        WeightsError: see `HRNetReID`.
+    """
+    features: dict[str, Any] = {"features_only": True, "out_indices": (1, 2, 3, 4)}
+    if weights == "imagenet":
+        backbone = _from_hub(name, features)
+    else:
+        backbone = timm.create_model(name, pretrained=False, **features)
+        if weights is not None:
+            _load_file(backbone, name, Path(weights))
+    channels: list[int] = backbone.feature_info.channels()  # type: ignore[union-attr, operator]
+    return backbone, channels
+
+
+def _from_hub(name: str, features: dict[str, Any]) -> nn.Module:
+    try:
+        return timm.create_model(name, pretrained=True, **features)
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(
+            f"ImageNet weights of {name} could not be fetched ({type(error).__name__}). Without a network give the "
+            "official file, model.reid.weights=PATH.pth, or start from scratch, model.reid.weights=null."
+        ) from error
+
+
+def _load_file(backbone: nn.Module, name: str, path: Path) -> None:
+    """Load an official `.pth`, also one wrapped as {"state_dict": {"module....": ...}}."""
+    if not path.is_file():
+        raise WeightsError(f"weights file {path} does not exist; give model.reid.weights=PATH, imagenet or null")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise WeightsError(f"{path} is not a file of PyTorch weights: {error}") from error
+    state: dict[str, Tensor] = content.get("state_dict", content)
+    state = {key.removeprefix("module."): value for key, value in state.items()}
+    state = {key: value for key, value in state.items() if not key.startswith(_CLASSIFIER_ONLY)}
+    own = backbone.state_dict()
+    # num_batches_tracked is absent from files older than PyTorch 0.4.1 and has no part in the output
+    missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
+    unknown = [k for k in state if k not in own]
+    misshapen = [k for k in own if k in state and own[k].shape != state[k].shape]
+    if missing or unknown or misshapen:
+        raise WeightsError(
+            f"{path} does not fit {name}: {len(missing)} of {len(own)} entries missing {missing[:3]}, "
+            f"{len(unknown)} unknown {unknown[:3]}, {len(misshapen)} of another shape {misshapen[:3]}. "
+            "Give the file of this very network, or another model.reid.backbone."
+        )
+    backbone.load_state_dict(state, strict=False)

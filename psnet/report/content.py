@@ -1,0 +1,175 @@
+"""What a report is made of. Plain frozen records: whoever evaluates fills them in, `page` draws them.
+
+Every section is optional. A model that only restores has no ranking, one that only re-identifies has no
+restoration, and a set of really low images has no high twin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from psnet.report.terms import check_metrics
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""RGB image, (height, width, 3), 0..255."""
+
+
+def check_pixels(image: Pixels, what: str) -> None:
+    """Raises ValueError unless `image` is a non-empty RGB image of bytes."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3 or image.size == 0:
+        raise ValueError(
+            f"{what} has shape {tuple(image.shape)} and type {image.dtype}; "
+            "give (height, width, 3) of uint8, RGB in 0..255"
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One system in the table of results: the trained network, the untrained one, chance.
+
+    metrics: fractions in 0..1 by the names of `terms`: "rank1", "rank5", ..., "mAP", "mAP_trapezoid",
+        "mINP"; and the counts "queries", "queries_without_match". What a system lacks is left out and shown
+        as a dash.
+    """
+
+    name: str
+    metrics: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        check_metrics(self.metrics, self.name)
+
+
+@dataclass(frozen=True)
+class RateRow:
+    """Results of the queries of one down-sampling rate; None stands for images that are low by nature."""
+
+    rate: float | None
+    queries: int
+    metrics: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        check_metrics(self.metrics, f"rate {self.rate}")
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """A picture of a person and the words beneath it (pid, camid, file name)."""
+
+    image: Pixels
+    caption: str
+
+    def __post_init__(self) -> None:
+        check_pixels(self.image, f"the image of {self.caption!r}")
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One gallery image in a ranked list. score: similarity to the query. match: the same identity."""
+
+    crop: Crop
+    score: float
+    match: bool
+
+
+@dataclass(frozen=True, eq=False)
+class RankedList:
+    """A query and the first gallery images of its ranking, best first, excluded images left out.
+
+    ap: average precision of this query, 0..1. first_hit: rank of its first match, from 1; it may lie beyond
+    the entries shown. None where unknown.
+
+    Raises:
+        ValueError: first_hit and the entries contradict each other.
+    """
+
+    query: Crop
+    entries: Sequence[Entry]
+    ap: float | None = None
+    first_hit: int | None = None
+
+    def __post_init__(self) -> None:
+        shown = next((rank for rank, entry in enumerate(self.entries, start=1) if entry.match), None)
+        beyond = self.first_hit is None or self.first_hit > len(self.entries)
+        if (shown is None and not beyond) or (shown is not None and self.first_hit not in (None, shown)):
+            raise ValueError(
+                f"query {self.query.caption!r}: first_hit is {self.first_hit}, but the first match among its "
+                f"{len(self.entries)} entries stands at {shown}; take both from the same ranking"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class RestorationExample:
+    """One image in the three or four forms that are compared.
+
+    low: at its native size. bicubic: low, resized as the network receives it. restored: the SR network's
+    output. high: the sharp twin, None where there is none; the figures are then None too. The last three have
+    one size. psnr_*: dB. ssim_*: at most 1.
+
+    Raises:
+        ValueError: bicubic, restored and high differ in size.
+    """
+
+    low: Pixels
+    bicubic: Pixels
+    restored: Pixels
+    high: Pixels | None = None
+    rate: float | None = None
+    caption: str = ""
+    psnr_bicubic: float | None = None
+    psnr_restored: float | None = None
+    ssim_bicubic: float | None = None
+    ssim_restored: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("low", "bicubic", "restored", "high"):
+            image = getattr(self, name)
+            if image is not None:
+                check_pixels(image, f"{name} of restoration {self.caption!r}")
+        shapes = [image.shape[:2] for image in (self.bicubic, self.restored, self.high) if image is not None]
+        if len(set(shapes)) > 1:
+            raise ValueError(
+                f"restoration {self.caption!r}: bicubic, restored and high have sizes {shapes}; "
+                "resize them to one size, or they cannot be compared"
+            )
+
+
+@dataclass(frozen=True)
+class RestorationRow:
+    """Means over the `count` images of one rate. psnr_*: dB. ssim_*: at most 1."""
+
+    rate: float | None
+    count: int
+    psnr_bicubic: float
+    psnr_restored: float
+    ssim_bicubic: float
+    ssim_restored: float
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """All that the page shows.
+
+    title, subtitle: what was evaluated. facts: what is needed to do it again (data set, protocol, data hash,
+    checkpoint, network, input size, revision, versions), in the order to be shown.
+    summary: the reported system first; the page's opening sentence speaks of it.
+    cmc: curves by name, fractions at rank 1, 2, 3, ... ranked: lists by label; "best", "worst" and "random"
+    are explained on the page. score_name: what Entry.score is. notes: what a reader must know to read the
+    figures rightly (queries without a match, skipped files, "single-shot, mean of 100 draws").
+    """
+
+    title: str
+    subtitle: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    summary: Sequence[Row] = ()
+    cmc: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    per_rate: Sequence[RateRow] = ()
+    ranked: Mapping[str, Sequence[RankedList]] = field(default_factory=dict)
+    score_name: str = "cosine similarity"
+    restoration: Sequence[RestorationExample] = ()
+    restoration_table: Sequence[RestorationRow] = ()
+    notes: Sequence[str] = ()
