@@ -1,0 +1,3 @@
+"""psnet: cross-resolution person re-identification."""
+
+__version__ = "0.1.0"

@@ -46,10 +46,16 @@ def restoration(restored: Tensor, high: Tensor, has_high: Tensor) -> Tensor:
     return (per_pair * weight).sum() / weight.sum().clamp(min=1)
 
 
-def feature_distance(teacher: Sequence[Tensor], student: Sequence[Tensor]) -> Tensor:
+def feature_distance(teacher: Sequence[Tensor], student: Sequence[Tensor], has_high: Tensor) -> Tensor:
     """L_PS: the sum of mean absolute differences, one for each of the compared features.
 
     In PS-HRNet these are six: pooled, the four branch vectors and the logits (`ReIDFeatures.compared`).
+
+    Args:
+        teacher, student: matching features, each (B, D).
+        has_high: (B,) bool. Pairs without a high twin have no teacher to follow and are left out, as in L_SR.
     """
     pairs = zip(teacher, student, strict=True)
-    return torch.stack([F.l1_loss(s.float(), t.float()) for t, s in pairs]).sum()
+    per_pair = torch.stack([(s.float() - t.float()).abs().mean(dim=1) for t, s in pairs]).sum(dim=0)
+    weight = has_high.to(per_pair.dtype)
+    return (per_pair * weight).sum() / weight.sum().clamp(min=1)

@@ -57,11 +57,13 @@ class MLRProtocol:
     def __post_init__(self) -> None:
         if self.interpolation not in INTERPOLATIONS:
             raise DataError(
-                f"dataset.source.protocol.interpolation={self.interpolation!r} is unknown; take one of {sorted(INTERPOLATIONS)}"
+                f"dataset.source.protocol.interpolation={self.interpolation!r} is unknown; "
+                f"take one of {sorted(INTERPOLATIONS)}"
             )
         if not self.rates or min(self.rates) < 1:
             raise DataError(
-                f"dataset.source.protocol.rates={list(self.rates)} must be down-sampling factors of 1 or more, such as [2,3,4]"
+                f"dataset.source.protocol.rates={list(self.rates)} must be down-sampling factors of 1 or more, "
+                "such as [2,3,4]"
             )
         for name in ("low_fraction", "train_low_share"):
             if not 0 <= getattr(self, name) <= 1:

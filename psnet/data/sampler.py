@@ -55,7 +55,7 @@ class PKBatchSampler(Sampler[list[Draw]]):
         if len(self.by_label) < identities:
             raise DataError(
                 f"a batch needs {identities} identities, the training set has {len(self.by_label)}; "
-                "give a smaller recipe.batch.identities, or more training identities"
+                "give a smaller model.recipe.batch.identities, or more training identities"
             )
         self.identities, self.images, self.seed, self.epoch = identities, images, seed, 0
         self.batches = math.ceil(len(labels) / (identities * images))

@@ -1,0 +1,145 @@
+"""Score a checkpoint: python evaluate.py checkpoint=PATH
+
+Writes metrics.json and report.html, and prints the table.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from psnet.checkpoint import CheckpointError, read_checkpoint
+from psnet.configuration import configuration_folder
+from psnet.data.datamodule import MLRDataModule
+from psnet.data.dataset import EvalDataset
+from psnet.data.manifest import Manifest
+from psnet.data.samples import DataError
+from psnet.evaluation import Evaluation, facts_of, metrics_of, print_table, report_of, write_json
+from psnet.metrics import RetrievalMetric
+from psnet.models import WeightsError
+from psnet.precision import resolve_precision
+from psnet.report import write_report
+from psnet.tasks import Recipe, Task
+
+log = logging.getLogger("psnet")
+
+USER_ERRORS = (DataError, CheckpointError, WeightsError)
+"""What a user can put right. The message says how, so it is shown without a traceback."""
+
+NOT_OF_THE_TASK = ("recipe", "teacher", "teacher_checkpoint", "sr_start", "sr_checkpoint")
+"""Keys of a model's configuration that say how to train it rather than what it is."""
+
+
+def build(settings: Mapping[str, Any], **arguments: Any) -> Any:
+    """Instantiate, with arguments that are objects already. An error of ours comes out as itself."""
+    try:
+        return instantiate({**settings, "_partial_": True}, _convert_="all")(**arguments)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, USER_ERRORS):
+            raise error.__cause__ from None
+        raise
+
+
+def build_manifest(dataset: DictConfig, join: Mapping[str, DictConfig] | None = None) -> Manifest:
+    """Read, verify and check a data set, and the training images of those that join it."""
+    manifest: Manifest = build(dataset.source).prepare()
+    for other in (join or {}).values():
+        manifest = manifest.joined(build(other.source).prepare())
+    log.info("%s as an MLR set\n%s", dataset.name, manifest.describe())
+    return manifest
+
+
+def build_retrieval(dataset: DictConfig, manifest: Manifest) -> RetrievalMetric:
+    return RetrievalMetric(
+        expected=len(manifest.split("query")) + len(manifest.split("gallery")),
+        camera_rule=dataset.source.camera_rule,
+        shots=dataset.shots,
+        repeats=dataset.repeats,
+    )
+
+
+def build_task(model: Mapping[str, Any], recipe: Recipe | None, retrieval: RetrievalMetric, **more: Any) -> Task:
+    """The task that a model's resolved configuration describes.
+
+    Args:
+        more: arguments that replace configured ones, such as a teacher.
+    """
+    own = {key: value for key, value in model.items() if key not in NOT_OF_THE_TASK and key not in more}
+    task: Task = build(own, recipe=recipe, retrieval=retrieval, **more)
+    return task
+
+
+def build_trainer(trainer: DictConfig, **more: Any) -> pl.Trainer:
+    settings: Any = OmegaConf.to_container(trainer, resolve=True)
+    settings["precision"] = resolve_precision(settings["precision"])
+    built: pl.Trainer = build({key: value for key, value in settings.items() if key not in more}, **more)
+    return built
+
+
+def score(task: Task, manifest: Manifest, image_size: tuple[int, int], cfg: DictConfig) -> Evaluation:
+    """One pass over query and gallery."""
+    data = MLRDataModule(manifest, image_size, **cfg.loader)
+    trainer = build_trainer(cfg.trainer, logger=False, enable_checkpointing=False, enable_model_summary=False)
+    trainer.test(task, datamodule=data, verbose=False)
+    return Evaluation(task.retrieval_result, task.restoration_scores)
+
+
+def random_weights(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The same model without weights from elsewhere."""
+    if "reid" not in model:
+        return dict(model)
+    return {**model, "reid": {**model["reid"], "weights": None}}
+
+
+def evaluate_checkpoint(
+    checkpoint: Path, cfg: DictConfig, folder: Path, dataset: DictConfig | None = None, manifest: Manifest | None = None
+) -> dict[str, float]:
+    """Score a checkpoint, write metrics.json and report.html into `folder`, print the table.
+
+    Args:
+        cfg: seed, trainer, loader, report, untrained.
+        dataset: other than the checkpoint's own. manifest: of the data set, where it has been prepared already.
+    """
+    content = read_checkpoint(checkpoint)
+    meta = content["psnet"]
+    dataset = OmegaConf.create(meta["dataset"]) if dataset is None else dataset
+    manifest = build_manifest(dataset) if manifest is None else manifest
+    model = random_weights(meta["model"])
+    image_size = tuple(model["recipe"]["image_size"])
+
+    pl.seed_everything(meta["seed"], workers=True, verbose=False)
+    task = build_task(model, None, build_retrieval(dataset, manifest))
+    untrained = score(task, manifest, image_size, cfg) if cfg.untrained else None
+    task.load_state_dict(content["state_dict"])
+    trained = score(task, manifest, image_size, cfg)
+    metrics = metrics_of(trained, untrained)
+    facts = facts_of(checkpoint, meta, dataset, manifest)
+    write_json({"metrics": metrics, "facts": facts}, folder / "metrics.json")
+    images = EvalDataset(manifest, image_size)
+    page = write_report(report_of(task.eval(), trained, metrics, facts, images, **cfg.report), folder / "report.html")
+    print_table(metrics, page)
+    return metrics["trained"]
+
+
+@hydra.main(config_path=configuration_folder(), config_name="evaluate", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    named = HydraConfig.get().runtime.choices.get("dataset")
+    try:
+        dataset = cfg.dataset if named else None
+        evaluate_checkpoint(Path(cfg.checkpoint), cfg, Path(cfg.output_dir), dataset)
+    except USER_ERRORS as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

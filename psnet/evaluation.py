@@ -1,0 +1,183 @@
+"""From what a task found to what is kept of it: the metrics and facts of metrics.json, and the closing table."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from psnet.data.dataset import EvalDataset
+from psnet.data.manifest import Manifest
+from psnet.metrics import RestorationScore, Retrieval, chance, cmc, overall, per_rate, summarise
+from psnet.pictures import choose_queries, choose_restorations, ranked_list, restorations
+from psnet.report import RateRow, Report, RestorationRow, Row
+from psnet.report.terms import metric_value, term
+from psnet.tasks import Task
+
+SHOWN = ("rank1", "rank5", "rank10", "mAP")
+"""Columns of the closing table."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one pass over query and gallery found. retrieval: None of a model that only restores."""
+
+    retrieval: Retrieval | None
+    restoration: list[RestorationScore]
+
+
+def metrics_of(trained: Evaluation, untrained: Evaluation | None) -> dict[str, Any]:
+    """All figures, plain values, in the form of metrics.json."""
+    metrics: dict[str, Any] = {"trained": _figures(trained)}
+    if untrained is not None:
+        metrics["untrained"] = _figures(untrained)
+    if trained.retrieval is not None:
+        metrics["chance"] = chance(trained.retrieval.results)
+        rates = per_rate(trained.retrieval.results, trained.retrieval.query.rate)
+        metrics["per_rate"] = [{"rate": rate, **values} for rate, values in rates.items()]
+    if trained.restoration:
+        metrics["restoration"] = [asdict(row) for row in trained.restoration]
+    return metrics
+
+
+def _figures(evaluation: Evaluation) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    if evaluation.retrieval is not None:
+        figures |= summarise(evaluation.retrieval.results)
+    if evaluation.restoration:
+        mean = asdict(overall(evaluation.restoration))
+        figures |= {name: mean[name] for name in ("psnr_bicubic", "psnr_restored", "ssim_bicubic", "ssim_restored")}
+    return figures
+
+
+def facts_of(checkpoint: Path, meta: Mapping[str, Any], dataset: DictConfig, manifest: Manifest) -> dict[str, str]:
+    """What is needed to do it again, in the order to be shown."""
+    model, protocol = meta["model"], dataset.source.protocol
+    shots = "multi-shot" if dataset.shots == "multi" else f"single-shot, mean of {dataset.repeats} draws"
+    facts = {
+        "Data set": f"{dataset.name}, split {protocol.split}, seed {protocol.seed}",
+        "Data hash": manifest.hash(),
+        "Trained on": meta["dataset"]["name"] + "".join(f" + {name}" for name in meta["joined"]),
+        "Data hash in training": meta["data_hash"],
+        "Evaluation": f"{shots}, same-camera rule {'on' if dataset.source.camera_rule else 'off'}, flip test",
+        "Model": model["_target_"].rpartition(".")[2],
+    }
+    if "reid" in model:
+        facts["Backbone"] = f"{model['reid']['backbone']}, started from {model['reid']['weights'] or 'random weights'}"
+    if "sr" in model:
+        facts["Super-resolution"] = ", ".join(f"{k}={v}" for k, v in model["sr"].items() if k != "_target_")
+    height, width = model["recipe"]["image_size"]
+    return facts | {
+        "Input size": f"{height} x {width}",
+        "Epochs": str(model["recipe"]["epochs"]),
+        "Seed": str(meta["seed"]),
+        "Checkpoint": str(checkpoint),
+        "Revision": meta["git_revision"] or "unknown",
+        "Versions": ", ".join(f"{name} {version}" for name, version in meta["versions"].items()),
+    }
+
+
+def report_of(
+    task: Task,
+    found: Evaluation,
+    metrics: Mapping[str, Any],
+    facts: Mapping[str, str],
+    images: EvalDataset,
+    ranked_lists: int = 6,
+    restored: int = 12,
+) -> Report:
+    """The page on a trained task.
+
+    Args:
+        metrics, facts: `metrics_of`, `facts_of`. images: query and gallery.
+        ranked_lists: how many of each kind. restored: how many low images beside their restorations.
+    """
+    systems = [name for name in ("trained", "untrained", "chance") if found.retrieval and name in metrics]
+    parts: dict[str, Any] = {}
+    if found.retrieval is not None:
+        retrieval = found.retrieval
+        queries = choose_queries(retrieval.results, ranked_lists)
+        parts["cmc"] = {"trained": cmc(retrieval.results)}
+        parts["ranked"] = {k: [ranked_list(retrieval, images, q) for q in chosen] for k, chosen in queries.items()}
+    return Report(
+        title=f"{facts['Model']} on {facts['Data set'].partition(',')[0]}",
+        subtitle=facts["Evaluation"],
+        facts=facts,
+        summary=[Row(name, _retrieval_only(metrics[name])) for name in systems],
+        per_rate=[_rate_row(row) for row in metrics.get("per_rate", ())],
+        restoration=restorations(task, images, choose_restorations(images, restored)),
+        restoration_table=[RestorationRow(**row) for row in metrics.get("restoration", ())],
+        notes=_notes(metrics, facts),
+        **parts,
+    )
+
+
+def _retrieval_only(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in figures.items() if not name.startswith(("psnr", "ssim"))}
+
+
+def _rate_row(row: Mapping[str, Any]) -> RateRow:
+    figures = {name: value for name, value in row.items() if name not in ("rate", "queries")}
+    return RateRow(row["rate"], int(row["queries"]), figures)
+
+
+def _notes(metrics: Mapping[str, Any], facts: Mapping[str, str]) -> list[str]:
+    notes = []
+    lost = int(metrics["trained"].get("queries_without_match", 0))
+    if lost:
+        notes.append(f"{lost:,} queries have no match in the gallery. They are left out of every score.")
+    if facts["Data hash"] != facts["Data hash in training"]:
+        notes.append(
+            "The data are not those of training. If this is another split of the same set, people who were trained on "
+            "may be among the queries, and the figures are too good."
+        )
+    if "chance" in metrics:
+        notes.append("untrained: the same network with random weights. chance: the expectation of a random ranking.")
+    return notes
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+def print_table(metrics: Mapping[str, Any], report: Path) -> None:
+    """Trained beside chance and untrained, in percent; restoration below; the report's path last."""
+    console = Console()
+    if "chance" in metrics:
+        console.print(_retrieval_table(metrics))
+    if "restoration" in metrics:
+        console.print(_restoration_table(metrics["restoration"]))
+    console.print("Report:", str(report), soft_wrap=True, highlight=False)
+
+
+def _retrieval_table(metrics: Mapping[str, Any]) -> Table:
+    table = Table(title="Retrieval, %")
+    table.add_column("")
+    for key in SHOWN:
+        table.add_column(term(key), justify="right")
+    for name in ("trained", "untrained", "chance"):
+        if name in metrics:
+            table.add_row(name, *(metric_value(metrics[name], key) for key in SHOWN))
+    return table
+
+
+def _restoration_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="Restored low images against high")
+    for name in ("rate", "images", "PSNR bicubic", "restored", "SSIM bicubic", "restored"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        psnr = [f"{row[f'psnr_{kind}']:.2f} dB" for kind in ("bicubic", "restored")]
+        ssim = [f"{row[f'ssim_{kind}']:.3f}" for kind in ("bicubic", "restored")]
+        table.add_row(f"1/{row['rate']:g}", str(row["count"]), *psnr, *ssim)
+    return table

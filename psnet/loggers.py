@@ -1,0 +1,69 @@
+"""Weights & Biases that never asks and never waits."""
+
+from __future__ import annotations
+
+import logging
+import netrc
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import wandb
+from pytorch_lightning.loggers import WandbLogger
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 15.0
+"""How long to try the network before going on offline."""
+
+
+def logged_in() -> bool:
+    """A key is set, or a netrc entry exists, for the W&B host in use."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    try:
+        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def wandb_logger(
+    save_dir: str | Path,
+    name: str,
+    group: str,
+    config: dict[str, Any],
+    mode: str = "auto",
+    project: str = "psnet",
+) -> WandbLogger:
+    """A logger whose run has begun.
+
+    Args:
+        save_dir: its files go to save_dir/wandb.
+        config: resolved configuration, plain values.
+        mode: "online", "offline", or "auto": what WANDB_MODE says, else online if logged in, else offline. Offline, one
+            line names the folder and the command that uploads it later. An online run that cannot connect goes on
+            offline.
+    """
+    if mode == "auto":
+        mode = os.environ.get("WANDB_MODE") or ("online" if logged_in() else "offline")
+    if mode not in ("online", "offline", "disabled"):
+        raise ValueError(f"logger.mode={mode!r} must be auto, online or offline")
+    Path(save_dir).mkdir(parents=True, exist_ok=True)
+    start = {"name": name, "group": group, "config": config, "project": project, "dir": str(save_dir)}
+    run = _begin(start, mode)
+    if run.settings.mode == "offline":
+        log.info("W&B writes offline; upload with: wandb sync %s", Path(run.dir).parent)
+    return WandbLogger(experiment=run, save_dir=str(save_dir))
+
+
+def _begin(start: dict[str, Any], mode: Any) -> Any:
+    settings = wandb.Settings(silent=True, console="off", init_timeout=CONNECT_SECONDS)
+    try:
+        return wandb.init(**start, mode=mode, settings=settings)
+    except (wandb.errors.CommError, wandb.errors.AuthenticationError, wandb.errors.UsageError) as error:
+        if mode != "online":
+            raise
+        log.warning("W&B cannot be reached (%s); going on offline", error)
+        return wandb.init(**start, mode="offline", settings=settings)

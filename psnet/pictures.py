@@ -1,0 +1,95 @@
+"""Which images of an evaluation a person gets to see, and what they look like there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from psnet.data.dataset import EvalDataset
+from psnet.data.draws import shuffled
+from psnet.metrics import QueryResults, Retrieval, psnr, ranked_gallery, ssim
+from psnet.report import Crop, Entry, RankedList, RestorationExample
+from psnet.report.content import Pixels
+from psnet.tasks import Task
+
+
+def choose_queries(results: QueryResults, number: int) -> dict[str, list[int]]:
+    """Queries with the highest and the lowest AP, and some drawn without regard to it, each kind labelled."""
+    valid = results.valid.nonzero().flatten().tolist()
+    by_ap = sorted(valid, key=lambda query: (-float(results.ap[query]), query))
+    return {
+        "random": shuffled(valid, 0, "report")[:number],
+        "worst": by_ap[::-1][:number],
+        "best": by_ap[:number],
+    }
+
+
+def ranked_list(retrieval: Retrieval, images: EvalDataset, query: int, length: int = 10) -> RankedList:
+    """One query's list with its pictures. images: query and gallery of that evaluation."""
+    ranked = ranked_gallery(retrieval, query, length)
+    entries = [
+        Entry(_crop(images, int(retrieval.gallery.index[item])), float(score), bool(match))
+        for item, score, match in zip(ranked.index, ranked.score, ranked.match, strict=True)
+    ]
+    crop = _crop(images, int(retrieval.query.index[query]))
+    return RankedList(crop, entries, ap=float(retrieval.results.ap[query]), first_hit=ranked.first_match)
+
+
+def choose_restorations(images: EvalDataset, number: int) -> list[int]:
+    """Rows whose low images to show: drawn, and spread over the rates."""
+    low = [i for i, row in enumerate(images.rows) if row.is_low]
+    order = shuffled(low, 0, "restoration")
+    turn: dict[int, tuple[int, float]] = {}
+    for rate in {images.rows[i].rate for i in low}:
+        turn |= {i: (n, rate) for n, i in enumerate(i for i in order if images.rows[i].rate == rate)}
+    first = sorted(low, key=lambda i: turn[i])[:number]
+    return sorted(first, key=lambda i: images.rows[i].rate)
+
+
+@torch.inference_mode()
+def restorations(task: Task, images: EvalDataset, rows: Sequence[int]) -> list[RestorationExample]:
+    """low / bicubic / restored / high of some rows; empty of a task that restores nothing."""
+    batch = [images[i] for i in rows]
+    if not batch:
+        return []
+    restored = task.restore(torch.stack([item.low for item in batch]).to(task.device))
+    if restored is None:
+        return []
+    restored = restored.float().clamp(0, 1).cpu()
+    return [_example(images, i, item, image) for i, item, image in zip(rows, batch, restored, strict=True)]
+
+
+def _example(images: EvalDataset, index: int, item: Any, restored: Tensor) -> RestorationExample:
+    row = images.rows[index]
+    figures: dict[str, float] = {}
+    if row.has_high:
+        for name, image in (("bicubic", item.bicubic), ("restored", restored)):
+            figures[f"psnr_{name}"] = float(psnr(image[None], item.high[None]))
+            figures[f"ssim_{name}"] = float(ssim(image[None], item.high[None]))
+    return RestorationExample(
+        low=np.asarray(images.images.low_native(row)),
+        bicubic=pixels(item.bicubic),
+        restored=pixels(restored),
+        high=pixels(item.high) if row.has_high else None,
+        rate=None if row.native_low else row.rate,
+        caption=row.path,
+        **figures,
+    )
+
+
+def pixels(image: Tensor) -> Pixels:
+    """(3, H, W) in [0, 1] -> (H, W, 3) of bytes."""
+    return (image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+
+
+def _crop(images: EvalDataset, index: int) -> Crop:
+    """An image as the network's input, before any restoration."""
+    row = images.rows[index]
+    image = images.images.low(row, Image.Resampling.NEAREST)  # shows how few pixels there are
+    camera = f", camera {row.camid}" if row.camid >= 0 else ""
+    return Crop(np.asarray(image), f"pid {row.pid}{camera}, {row.path}")

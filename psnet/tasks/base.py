@@ -1,0 +1,137 @@
+"""What the three tasks share: optimisation by a recipe, and evaluation of what they restore and embed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim.lr_scheduler import LambdaLR
+
+from psnet.data.dataset import EvalBatch, PairBatch
+from psnet.metrics import RestorationMetric, RestorationScore, Retrieval, RetrievalMetric, overall, summarise
+from psnet.tasks.recipe import Recipe
+
+
+class Task(pl.LightningModule):
+    """A network in training and under evaluation.
+
+    A subclass has a `training_step`, and says by `restore` and `describe` what its network gives of an image.
+    After validation or test, `retrieval_result` and `restoration_scores` hold what was found.
+
+    Args:
+        recipe: how to train; None for evaluation alone.
+        retrieval: collects embeddings of query and gallery; None where nothing is to be retrieved.
+    """
+
+    def __init__(self, recipe: Recipe | None = None, retrieval: RetrievalMetric | None = None) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.retrieval = retrieval
+        self.restoration_val = RestorationMetric(ssim=False)  # SSIM is slow, so it waits for the end
+        self.restoration_test = RestorationMetric(ssim=True)
+        self.retrieval_result: Retrieval | None = None
+        self.restoration_scores: list[RestorationScore] = []
+        self.meta: dict[str, Any] = {}
+        """What a checkpoint says of itself beside the weights: configuration, data, versions. Plain values."""
+
+    def restore(self, low: Tensor) -> Tensor | None:
+        """The image as super-resolution gives it, (B, 3, H, W), or None of a task that restores nothing."""
+        return None
+
+    def describe(self, images: Tensor) -> Tensor | None:
+        """Descriptors (B, D) before flip test and normalisation, or None of a task that describes nothing.
+
+        Args:
+            images: (B, 3, H, W), restored already where the task restores.
+        """
+        return None
+
+    def evaluate(self, low: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """(restored, embedding) of images in [0, 1], each None where the task has none.
+
+        The embedding is the method's: the sum of the descriptors of the image and its mirror image, L2-normalised.
+        """
+        restored = self.restore(low)
+        straight = self.describe(low if restored is None else restored)
+        if straight is None:
+            return restored, None
+        mirror = low.flip(-1)
+        restored_mirror = self.restore(mirror)
+        mirrored = self.describe(mirror if restored_mirror is None else restored_mirror)
+        assert mirrored is not None
+        return restored, F.normalize(straight.float() + mirrored.float(), dim=1)
+
+    # Evaluation
+
+    def validation_step(self, batch: EvalBatch, batch_idx: int) -> None:
+        self._collect(batch, "val")
+
+    def test_step(self, batch: EvalBatch, batch_idx: int) -> None:
+        self._collect(batch, "test")
+
+    def on_validation_epoch_end(self) -> None:
+        self._conclude("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._conclude("test")
+
+    def _collect(self, batch: EvalBatch, stage: str) -> None:
+        restored, embedding = self.evaluate(batch.low)
+        if restored is not None:
+            degraded = batch.has_high & (batch.rate > 1)
+            self._restoration(stage).update(restored, batch.bicubic, batch.high, batch.rate, degraded)
+        if embedding is not None and self.retrieval is not None:
+            self.retrieval.update(embedding, batch.pid, batch.camid, batch.rate, batch.is_query, batch.row)
+
+    def _restoration(self, stage: str) -> RestorationMetric:
+        return self.restoration_test if stage == "test" else self.restoration_val
+
+    def _conclude(self, stage: str) -> None:
+        """Compute and forget, by hand: Lightning's own handling wants scalars from compute()."""
+        metric = self._restoration(stage)
+        self.restoration_scores = metric.compute() if metric.update_called else []
+        metric.reset()
+        if self.restoration_scores:
+            mean = overall(self.restoration_scores)
+            self.log(f"{stage}/psnr_restored", mean.psnr_restored)
+            self.log(f"{stage}/psnr_bicubic", mean.psnr_bicubic)
+        if self.retrieval is not None and self.retrieval.update_called:
+            self.retrieval_result = self.retrieval.compute()
+            self.retrieval.reset()
+            summary = summarise(self.retrieval_result.results)
+            self.log_dict({f"{stage}/{name}": float(value) for name, value in summary.items()})
+
+    # Optimisation
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """All alike, as in the method."""
+        return [{"params": list(self.parameters())}]
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        assert self.recipe is not None, "a task without a recipe cannot be trained"
+        recipe = self.recipe
+        optimizer = recipe.optimizer(self.parameter_groups())
+        _ = self.trainer.estimated_stepping_batches  # makes the loader, so that its length is known
+        steps = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
+
+        def factor(lr: float) -> Any:
+            return lambda step: recipe.schedule(epoch=step / steps, epochs=recipe.epochs, lr=lr) / lr
+
+        scheduler = LambdaLR(optimizer, [factor(group["lr"]) for group in optimizer.param_groups])
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def log_terms(self, batch: PairBatch, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
+        """The loss and each of its terms, before weighting."""
+        size = len(batch.label)
+        self.log("train/loss", loss.detach(), prog_bar=True, batch_size=size)
+        for name, value in terms.items():
+            self.log(f"train/{name}", value.detach(), prog_bar=True, batch_size=size)
+
+    # Checkpoints
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["psnet"] = self.meta

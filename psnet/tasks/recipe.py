@@ -1,0 +1,50 @@
+"""How a model is trained: everything that is neither network, loss nor data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import nn
+from torch.optim import Optimizer
+
+from psnet.data.dataset import Augmentation
+
+
+class Schedule(Protocol):
+    """See `psnet.tasks.schedules`."""
+
+    def __call__(self, epoch: float, epochs: int, lr: float) -> float: ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """identities (P) x images (K) of each."""
+
+    identities: int
+    images: int
+
+    def __post_init__(self) -> None:
+        if self.identities < 2 or self.images < 2:
+            raise ValueError(
+                f"model.recipe.batch={self.identities}x{self.images}: triplets need at least 2 identities x 2 images"
+            )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """
+    image_size: (height, width) of the network's input, in training and ever after.
+    epochs: length of the run. batch: of the P x K sampler. augment: a torchvision v2 transform.
+    optimizer: takes parameter groups. schedule: see `psnet.tasks.schedules`.
+    validate_every: epochs between two validations.
+    """
+
+    image_size: tuple[int, int]
+    epochs: int
+    batch: Batch
+    augment: Augmentation
+    optimizer: Callable[[Iterable[nn.Parameter] | Iterable[dict[str, Any]]], Optimizer]
+    schedule: Schedule
+    validate_every: int = 1

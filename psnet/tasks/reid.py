@@ -1,0 +1,58 @@
+"""HRNet-ReID alone: phase 1 of PS-HRNet, and the row "ID" of its table."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from psnet.data.dataset import PairBatch
+from psnet.losses import batch_hard_triplet
+from psnet.metrics import RetrievalMetric
+from psnet.models import HRNetReID
+from psnet.tasks.base import Task
+from psnet.tasks.recipe import Recipe
+
+
+class ReID(Task):
+    """L = CE + mean of the triplets of the four branch vectors.
+
+    Args:
+        reid: the network.
+        view: which image of a pair it is trained on: "high" makes the teacher (phase 1), "low" is the row ID, where
+            the images of the low cameras are low and the others sharp.
+        label_smoothing: of CE, 0.1 in the method. margin: of the triplets, 0.3 in the method.
+    """
+
+    def __init__(
+        self,
+        reid: HRNetReID,
+        view: Literal["high", "low"] = "high",
+        label_smoothing: float = 0.1,
+        margin: float = 0.3,
+        recipe: Recipe | None = None,
+        retrieval: RetrievalMetric | None = None,
+    ) -> None:
+        super().__init__(recipe, retrieval)
+        if view not in ("high", "low"):
+            raise ValueError(f"model.view={view!r} must be high (the teacher) or low (the row ID)")
+        self.reid = reid.to(memory_format=torch.channels_last)
+        self.view = view
+        self.label_smoothing, self.margin = label_smoothing, margin
+
+    def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
+        features = self.reid(batch.high if self.view == "high" else batch.low)
+        triplets = [batch_hard_triplet(branch, batch.label, self.margin) for branch in features.branches]
+        terms = {
+            "ce": F.cross_entropy(features.logits, batch.label, label_smoothing=self.label_smoothing),
+            "triplet": torch.stack(triplets).mean(),
+        }
+        loss = terms["ce"] + terms["triplet"]
+        self.log_terms(batch, loss, terms)
+        return loss
+
+    def describe(self, images: Tensor) -> Tensor:
+        descriptor: Tensor = self.reid(images).descriptor
+        return descriptor

@@ -1,0 +1,218 @@
+"""Train a model, with the phases it builds on, and score it: python train.py dataset=mlr_market model=ps_hrnet"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytorch_lightning as pl
+import wandb
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger
+from torch import nn
+
+from evaluate import (
+    USER_ERRORS,
+    build,
+    build_manifest,
+    build_retrieval,
+    build_task,
+    build_trainer,
+    evaluate_checkpoint,
+)
+from psnet.checkpoint import (
+    AtomicCheckpointIO,
+    CheckpointError,
+    git_revision,
+    load_part,
+    read_checkpoint,
+    versions,
+)
+from psnet.configuration import configuration_folder
+from psnet.data.datamodule import MLRDataModule
+from psnet.data.manifest import Manifest, write_manifest
+from psnet.tasks import Recipe
+
+log = logging.getLogger("psnet")
+
+Settings = dict[str, Any]
+"""A model's resolved configuration, plain values."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all phases of a run share. cfg: the whole configuration. manifest: the data set."""
+
+    cfg: DictConfig
+    manifest: Manifest
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.manifest.train_labels())
+
+
+def train(cfg: DictConfig) -> dict[str, float]:
+    """Train `cfg.model`, with the phases it builds on; score it; return its metrics.
+
+    Raises:
+        DataError, CheckpointError, WeightsError: what a user can put right, before any training begins where that can
+            be known.
+    """
+    cfg = copy.deepcopy(cfg)
+    if cfg.resume is not None:
+        read_checkpoint(cfg.resume)
+    run = Run(cfg, build_manifest(cfg.dataset, cfg.join))
+    if "reid" in cfg.model:
+        cfg.model.reid.num_classes = run.num_classes
+    folder = Path(cfg.output_dir)
+    write_manifest(run.manifest, folder / "manifest.csv")
+    model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    parts = build_parts(run, model)
+    checkpoint = fit(run, model, folder, cfg.name, resume=cfg.resume, **parts)
+    report = OmegaConf.merge(cfg, {"untrained": True})
+    assert isinstance(report, DictConfig)
+    return evaluate_checkpoint(checkpoint, report, folder, cfg.dataset, run.manifest)
+
+
+def build_parts(run: Run, model: Settings) -> dict[str, nn.Module]:
+    """The networks that earlier phases have made: teacher and restorer."""
+    parts = {}
+    if model.get("teacher") is not None:
+        given = model["teacher_checkpoint"]
+        path = Path(given) if given else train_phase(run, model["teacher"], "teacher")
+        parts["teacher"] = load_network(path, "reid", model["reid"], run)
+    given = model.get("sr_checkpoint")
+    if given or model.get("sr_start") is not None:
+        path = Path(given) if given else train_phase(run, model["sr_start"], "sr_start")
+        parts["sr"] = load_network(path, "sr", model["sr"], run)
+    return parts
+
+
+def train_phase(run: Run, model: Settings, name: str) -> Path:
+    """The checkpoint of a phase: found, if one was made with the same settings; else trained, and kept.
+
+    A phase that was killed goes on from its last epoch.
+    """
+    folder = Path(run.cfg.phases_dir) / f"{run.cfg.dataset.name}-{name}-{settings_hash(run, model)}"
+    finished, unfinished = folder / "model.ckpt", folder / "last.ckpt"
+    if finished.is_file():
+        log.info("%s: found, made with the same settings: %s", name, finished)
+        return finished
+    resume = unfinished if unfinished.is_file() else None
+    log.info("%s: %s it first, kept in %s", name, "going on with" if resume else "training", folder)
+    os.replace(fit(run, model, folder, f"{run.cfg.name}-{name}", resume=resume), finished)
+    return finished
+
+
+def settings_hash(run: Run, model: Settings) -> str:
+    """Equal for phases that would come out equal: same model and recipe, data, seed, trainer and versions."""
+    settings = {
+        "model": model,
+        "data": run.manifest.hash(),
+        "seed": run.cfg.seed,
+        "trainer": OmegaConf.to_container(run.cfg.trainer, resolve=True),
+        "versions": versions(),
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def load_network(path: Path, part: str, wanted: Settings, run: Run) -> nn.Module:
+    """The network `part` of a checkpoint, which must be what is wanted.
+
+    Raises:
+        CheckpointError: it has no such part, or one of another shape or for other classes.
+    """
+    content = read_checkpoint(path)
+    meta = content["psnet"]
+    found = meta["model"].get(part)
+    if found is None:
+        raise CheckpointError(f"{path} holds {meta['model']['_target_']}, which has no {part}; give another checkpoint")
+    ignored = {"weights", "start_as_identity", "dropout"}  # of the beginning, and of training
+    differ = [key for key in wanted if key not in ignored and wanted[key] != found.get(key)]
+    if differ:
+        text = ", ".join(f"{key}={found.get(key)} where {wanted[key]} is wanted" for key in differ)
+        raise CheckpointError(f"{path} does not fit as {part}: {text}. Give one that does, or none to train it")
+    if meta["data_hash"] != run.manifest.hash():
+        log.warning("%s was trained on other data (hash %s) than this run", path, meta["data_hash"][:16])
+    network: nn.Module = build({**wanted, "weights": None} if "weights" in wanted else wanted)
+    load_part(network, content, part)
+    return network
+
+
+def fit(run: Run, model: Settings, folder: Path, name: str, resume: str | Path | None, **parts: nn.Module) -> Path:
+    """Train one model in `folder`; the path of its last checkpoint."""
+    cfg = run.cfg
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    recipe: Recipe = build(model["recipe"])
+    task = build_task(model, recipe, build_retrieval(cfg.dataset, run.manifest), **parts)
+    task.meta = meta_of(run, model)
+    data = MLRDataModule(
+        run.manifest,
+        recipe.image_size,
+        batch=(recipe.batch.identities, recipe.batch.images),
+        augment=recipe.augment,
+        seed=cfg.seed,
+        **cfg.loader,
+    )
+    checkpoint = folder / "last.ckpt"
+    keep = ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
+    try:
+        trainer = build_trainer(
+            cfg.trainer,
+            max_epochs=cfg.trainer.max_epochs or recipe.epochs,
+            check_val_every_n_epoch=recipe.validate_every,
+            callbacks=[keep, *(build(callback) for callback in cfg.callbacks.values())],
+            logger=build_loggers(run, folder, name),
+            plugins=[AtomicCheckpointIO()],
+            default_root_dir=folder,
+        )
+        trainer.fit(task, datamodule=data, ckpt_path=resume, weights_only=True)
+    finally:
+        wandb.finish()
+    return checkpoint
+
+
+def meta_of(run: Run, model: Settings) -> Settings:
+    """What a checkpoint says of itself. The data set's paths stay as written, so that they fit another machine."""
+    own = {key: value for key, value in model.items() if key not in ("teacher", "sr_start")}
+    return {
+        "model": own,
+        "dataset": OmegaConf.to_container(run.cfg.dataset, resolve=False),
+        "joined": list(run.cfg.join),
+        "data_hash": run.manifest.hash(),
+        "num_classes": run.num_classes,
+        "seed": run.cfg.seed,
+        "versions": versions(),
+        "git_revision": git_revision(),
+    }
+
+
+def build_loggers(run: Run, folder: Path, name: str) -> list[Any]:
+    loggers: list[Any] = [CSVLogger(folder, name="", version="log", flush_logs_every_n_steps=10)]
+    if run.cfg.logger is not None and run.cfg.logger:
+        config: Any = OmegaConf.to_container(run.cfg, resolve=True)
+        config["data_hash"] = run.manifest.hash()
+        loggers.append(build(run.cfg.logger, save_dir=folder, name=name, group=run.cfg.name, config=config))
+    return loggers
+
+
+@hydra.main(config_path=configuration_folder(), config_name="train", version_base="1.3")
+def main(cfg: DictConfig) -> float:
+    try:
+        metrics = train(cfg)
+    except USER_ERRORS as error:
+        sys.exit(f"error: {error}")
+    return metrics.get("rank1", metrics.get("psnr_restored", float("nan")))
+
+
+if __name__ == "__main__":
+    main()
