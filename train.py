@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,10 @@ from psnet.data.manifest import Manifest, write_manifest
 from psnet.tasks import Recipe
 
 log = logging.getLogger("psnet")
+
+# Lightning's own call of a deprecated torch function, and its remark that a folder we made has files in it
+warnings.filterwarnings("ignore", message=r".*LeafSpec.*", category=FutureWarning)
+warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
 
 Settings = dict[str, Any]
 """A model's resolved configuration, plain values."""

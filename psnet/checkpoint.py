@@ -42,7 +42,7 @@ def versions() -> dict[str, str]:
     """Of everything that decides a result."""
     return {
         "psnet": psnet.__version__,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "pytorch-lightning": pl.__version__,
         "timm": timm.__version__,
         "python": platform.python_version(),

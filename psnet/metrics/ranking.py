@@ -24,10 +24,10 @@ CHUNK_ELEMENTS = 4_000_000
 class QueryResults:
     """What was found for each of Q queries. Floats are NaN where `valid` is false.
 
-    hits: (Q, K) float64, 1 where the first match is at rank k or before, k = 1..K. In single-shot the share of draws.
+    hits: (Q, K) float64, 1 where the first match is at rank k or before, k = 1..K. Single-shot: share of draws.
     ap: (Q,) mean of the precision at each match. ap_trapezoid: (Q,) the same with the mean of the precision before and
-    at each match (Oxford Buildings' evaluation, and PS-HRNet's released code). inp: (Q,) number of matches / rank of the
-    last one (Ye et al., "Deep Learning for Person Re-identification", 2021).
+    at each match (Oxford Buildings' evaluation, and PS-HRNet's released code). inp: (Q,) number of matches / rank of
+    the last one (Ye et al., "Deep Learning for Person Re-identification", 2021).
     num_matches, num_candidates: (Q,) int64, gallery images of the same person, and of anybody, that take part.
     valid: (Q,) bool, there is a match at all.
     """
@@ -131,8 +131,8 @@ def check_embeddings(embeddings: Tensor, what: str) -> Tensor:
     bad = (~embeddings.isfinite().all(dim=1)).nonzero().flatten()
     if len(bad):
         raise ValueError(
-            f"{len(bad)} of {len(embeddings)} {what} embeddings hold NaN or infinity, the first is number {int(bad[0])}; "
-            "the network has diverged, or its input is broken"
+            f"{len(bad)} of {len(embeddings)} {what} embeddings hold NaN or infinity, the first is "
+            f"number {int(bad[0])}; the network has diverged, or its input is broken"
         )
     return embeddings
 

@@ -156,8 +156,8 @@ class RetrievalMetric(Metric):
         double = (seen > 1).nonzero().flatten()
         if len(missing) or len(double) or len(seen) > self.expected:
             raise RuntimeError(
-                f"of {self.expected} images {len(missing)} were not seen {missing[:3].tolist()}, {len(double)} were seen "
-                f"more than once {double[:3].tolist()}, {len(seen) - self.expected} have a number beyond; "
+                f"of {self.expected} images {len(missing)} were not seen {missing[:3].tolist()}, "
+                f"{len(double)} were seen more than once {double[:3].tolist()}, {len(seen) - self.expected} have a number beyond; "
                 "use psnet's ShardSampler, and trainer.use_distributed_sampler=false"
             )
 
