@@ -83,9 +83,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     model: Any = OmegaConf.to_container(cfg.model, resolve=True)
     parts = build_parts(run, model)
     checkpoint = fit(run, model, folder, cfg.name, resume=cfg.resume, **parts)
-    report = OmegaConf.merge(cfg, {"untrained": True})
-    assert isinstance(report, DictConfig)
-    return evaluate_checkpoint(checkpoint, report, folder, cfg.dataset, run.manifest)
+    return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest)
 
 
 def build_parts(run: Run, model: Settings) -> dict[str, nn.Module]:

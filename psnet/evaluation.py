@@ -52,8 +52,7 @@ def _figures(evaluation: Evaluation) -> dict[str, float]:
     if evaluation.retrieval is not None:
         figures |= summarise(evaluation.retrieval.results)
     if evaluation.restoration:
-        mean = asdict(overall(evaluation.restoration))
-        figures |= {name: mean[name] for name in ("psnr_bicubic", "psnr_restored", "ssim_bicubic", "ssim_restored")}
+        figures |= overall(evaluation.restoration)
     return figures
 
 

@@ -15,12 +15,14 @@ LEAST_ERROR = (0.5 / 255) ** 2
 """Mean squared error below which images count as equal: half a grey level. It caps PSNR at 54.2 dB, where the mean
 over images would otherwise be infinite."""
 
+FIGURES = ("psnr_bicubic", "psnr_restored", "ssim_bicubic", "ssim_restored")
+
 
 @dataclass(frozen=True)
 class RestorationScore:
-    """Means over the `count` images of one rate (None: of all). psnr_*: dB. ssim_*: at most 1, NaN where not taken."""
+    """Means over the `count` images of one rate. psnr_*: dB. ssim_*: at most 1, NaN where not taken."""
 
-    rate: float | None
+    rate: float
     count: int
     psnr_bicubic: float
     psnr_restored: float
@@ -43,7 +45,7 @@ def ssim(image: Tensor, reference: Tensor) -> Tensor:
 
 
 class RestorationMetric(Metric):
-    """PSNR, and SSIM where asked for, of restored and bicubic images against high.
+    """PSNR, and SSIM where asked for, of restored and bicubic images against high; per rate in `found` after `compute`.
 
     Args:
         ssim: take SSIM too. It is slow.
@@ -57,6 +59,7 @@ class RestorationMetric(Metric):
     def __init__(self, ssim: bool = True) -> None:
         super().__init__()
         self.ssim = ssim
+        self.found: list[RestorationScore] = []
         self.add_state("rate", default=[], dist_reduce_fx="cat")
         self.add_state("scores", default=[], dist_reduce_fx="cat")
 
@@ -71,32 +74,21 @@ class RestorationMetric(Metric):
         self.rate.append(rate[mask].double())
         self.scores.append(torch.stack(columns, dim=1))
 
-    def compute(self) -> list[RestorationScore]:
-        """One entry per rate, in ascending order; none where no image counted."""
+    def compute(self) -> dict[str, float]:
+        """Means over all images: psnr_bicubic, psnr_restored, ssim_bicubic, ssim_restored; empty where none counted."""
         rates, scores = dim_zero_cat(self.rate), dim_zero_cat(self.scores)
-        return [
+        self.found = [
             RestorationScore(rate, int((rates == rate).sum()), *scores[rates == rate].mean(0).tolist())
             for rate in sorted(set(rates.tolist()))
         ]
+        return overall(self.found) if self.found else {}
 
     def set_dtype(self, dst_type: object) -> RestorationMetric:
         """Stays as it is: half precision would round decibels."""
         return self
 
 
-def overall(scores: Sequence[RestorationScore]) -> RestorationScore:
-    """The mean over all images.
-
-    Raises:
-        ValueError: there are no scores.
-    """
-    if not scores:
-        raise ValueError("no image was restored and compared, so there is no mean")
+def overall(scores: Sequence[RestorationScore]) -> dict[str, float]:
+    """The means over all images, from those of each rate."""
     count = sum(score.count for score in scores)
-
-    def mean(name: str) -> float:
-        return float(sum(getattr(score, name) * score.count for score in scores) / count)
-
-    return RestorationScore(
-        None, count, mean("psnr_bicubic"), mean("psnr_restored"), mean("ssim_bicubic"), mean("ssim_restored")
-    )
+    return {name: sum(getattr(score, name) * score.count for score in scores) / count for name in FIGURES}

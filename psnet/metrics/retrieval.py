@@ -12,6 +12,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 
 from psnet.metrics.ranking import Distance, Labels, QueryResults, evaluate_ranking, score_chunks
 from psnet.metrics.single_shot import evaluate_single_shot
+from psnet.metrics.summary import summarise
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ class RankedGallery:
 
 
 class RetrievalMetric(Metric):
-    """Embeddings in, `Retrieval` out.
+    """Embeddings in, figures out; what they rest on is kept in `found` after `compute`.
 
     Arrival order, chunks and the number of processes change nothing: images are put in the order of their numbers.
 
@@ -97,6 +98,7 @@ class RetrievalMetric(Metric):
             raise ValueError(f"shots={shots!r} must be multi or single")
         self.expected, self.camera_rule, self.shots = expected, camera_rule, shots
         self.repeats, self.seed, self.junk_pid, self.distance = repeats, seed, junk_pid, distance
+        self.found: Retrieval | None = None
         for name in ("embedding", "pid", "camid", "rate", "is_query", "index"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
@@ -119,12 +121,13 @@ class RetrievalMetric(Metric):
         """Stays as it is: scores in half precision would change ranks."""
         return self
 
-    def compute(self) -> Retrieval:
-        """Rank.
+    def compute(self) -> dict[str, float]:
+        """Rank, and summarise (see `summarise`).
 
         Raises:
             RuntimeError: an image is missing or came more than once.
             ValueError: embeddings are not finite.
+            NoMatchError: no query has a match.
         """
         index = dim_zero_cat(self.index)
         self._check_complete(index)
@@ -134,7 +137,8 @@ class RetrievalMetric(Metric):
         is_query = dim_zero_cat(self.is_query)[order].bool()
         sides = [Side(embedding[m], pid[m], camid[m], rate[m], index[order][m]) for m in (is_query, ~is_query)]
         results = self._evaluate(*sides)
-        return Retrieval(sides[0], sides[1], results, self.camera_rule, self.junk_pid, self.distance)
+        self.found = Retrieval(sides[0], sides[1], results, self.camera_rule, self.junk_pid, self.distance)
+        return summarise(results)
 
     def _evaluate(self, query: Side, gallery: Side) -> QueryResults:
         data = (query.embedding, gallery.embedding, query.labels, gallery.labels)
@@ -157,8 +161,8 @@ class RetrievalMetric(Metric):
         if len(missing) or len(double) or len(seen) > self.expected:
             raise RuntimeError(
                 f"of {self.expected} images {len(missing)} were not seen {missing[:3].tolist()}, "
-                f"{len(double)} were seen more than once {double[:3].tolist()}, {len(seen) - self.expected} have a number beyond; "
-                "use psnet's ShardSampler, and trainer.use_distributed_sampler=false"
+                f"{len(double)} were seen more than once {double[:3].tolist()}, {len(seen) - self.expected} have a "
+                "number beyond; use psnet's ShardSampler, and trainer.use_distributed_sampler=false"
             )
 
 

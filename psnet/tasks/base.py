@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from psnet.data.dataset import EvalBatch, PairBatch
-from psnet.metrics import RestorationMetric, RestorationScore, Retrieval, RetrievalMetric, overall, summarise
+from psnet.metrics import RestorationMetric, RestorationScore, Retrieval, RetrievalMetric
 from psnet.tasks.recipe import Recipe
 
 
@@ -91,19 +92,19 @@ class Task(pl.LightningModule):
         return self.restoration_test if stage == "test" else self.restoration_val
 
     def _conclude(self, stage: str) -> None:
-        """Compute and forget, by hand: Lightning's own handling wants scalars from compute()."""
-        metric = self._restoration(stage)
-        self.restoration_scores = metric.compute() if metric.update_called else []
-        metric.reset()
-        if self.restoration_scores:
-            mean = overall(self.restoration_scores)
-            self.log(f"{stage}/psnr_restored", mean.psnr_restored)
-            self.log(f"{stage}/psnr_bicubic", mean.psnr_bicubic)
+        """Compute, log and forget."""
+        restoration, self.restoration_scores = self._restoration(stage), []
+        if restoration.update_called:
+            self._log_figures(stage, restoration.compute())
+            self.restoration_scores = restoration.found
+            restoration.reset()
         if self.retrieval is not None and self.retrieval.update_called:
-            self.retrieval_result = self.retrieval.compute()
+            self._log_figures(stage, self.retrieval.compute())
+            self.retrieval_result = self.retrieval.found
             self.retrieval.reset()
-            summary = summarise(self.retrieval_result.results)
-            self.log_dict({f"{stage}/{name}": float(value) for name, value in summary.items()})
+
+    def _log_figures(self, stage: str, figures: Mapping[str, float]) -> None:
+        self.log_dict({f"{stage}/{name}": float(value) for name, value in figures.items() if not math.isnan(value)})
 
     # Optimisation
 
