@@ -5,7 +5,6 @@ Writes metrics.json and report.html, and prints the table.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,49 +13,21 @@ from typing import Any
 import hydra
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from psnet.checkpoint import CheckpointError, read_checkpoint
-from psnet.configuration import configuration_folder
+from psnet.checkpoint import read_checkpoint
+from psnet.configuration import USER_ERRORS, build, build_manifest, configuration_folder
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.dataset import EvalDataset
 from psnet.data.manifest import Manifest
-from psnet.data.samples import DataError
 from psnet.evaluation import Evaluation, facts_of, metrics_of, print_table, report_of, write_json
 from psnet.metrics import RetrievalMetric
-from psnet.models import WeightsError
 from psnet.precision import resolve_precision
 from psnet.report import write_report
 from psnet.tasks import Recipe, Task
 
-log = logging.getLogger("psnet")
-
-USER_ERRORS = (DataError, CheckpointError, WeightsError)
-"""What a user can put right. The message says how, so it is shown without a traceback."""
-
 NOT_OF_THE_TASK = ("recipe", "teacher", "teacher_checkpoint", "sr_start", "sr_checkpoint")
 """Keys of a model's configuration that say how to train it rather than what it is."""
-
-
-def build(settings: Mapping[str, Any], **arguments: Any) -> Any:
-    """Instantiate, with arguments that are objects already. An error of ours comes out as itself."""
-    try:
-        return instantiate({**settings, "_partial_": True}, _convert_="all")(**arguments)
-    except InstantiationException as error:
-        if isinstance(error.__cause__, USER_ERRORS):
-            raise error.__cause__ from None
-        raise
-
-
-def build_manifest(dataset: DictConfig, join: Mapping[str, DictConfig] | None = None) -> Manifest:
-    """Read, verify and check a data set, and the training images of those that join it."""
-    manifest: Manifest = build(dataset.source).prepare()
-    for other in (join or {}).values():
-        manifest = manifest.joined(build(other.source).prepare())
-    log.info("%s as an MLR set\n%s", dataset.name, manifest.describe())
-    return manifest
 
 
 def build_retrieval(dataset: DictConfig, manifest: Manifest) -> RetrievalMetric:

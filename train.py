@@ -21,15 +21,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 
-from evaluate import (
-    USER_ERRORS,
-    build,
-    build_manifest,
-    build_retrieval,
-    build_task,
-    build_trainer,
-    evaluate_checkpoint,
-)
+from evaluate import build_retrieval, build_task, build_trainer, evaluate_checkpoint
 from psnet.checkpoint import (
     AtomicCheckpointIO,
     CheckpointError,
@@ -38,7 +30,7 @@ from psnet.checkpoint import (
     read_checkpoint,
     versions,
 )
-from psnet.configuration import configuration_folder
+from psnet.configuration import USER_ERRORS, build, build_manifest, configuration_folder
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.manifest import Manifest, write_manifest
 from psnet.tasks import Recipe
@@ -201,7 +193,7 @@ def meta_of(run: Run, model: Settings) -> Settings:
 
 def build_loggers(run: Run, folder: Path, name: str) -> list[Any]:
     loggers: list[Any] = [CSVLogger(folder, name="", version="log", flush_logs_every_n_steps=10)]
-    if run.cfg.logger is not None and run.cfg.logger:
+    if run.cfg.get("logger"):
         config: Any = OmegaConf.to_container(run.cfg, resolve=True)
         config["data_hash"] = run.manifest.hash()
         loggers.append(build(run.cfg.logger, save_dir=folder, name=name, group=run.cfg.name, config=config))

@@ -1,17 +1,69 @@
-"""Where the configuration lies: in the checkout, or in the installed package."""
+"""From configuration to objects."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from psnet.checkpoint import CheckpointError
+from psnet.data.manifest import Manifest
+from psnet.data.samples import DataError
+from psnet.models import WeightsError
+
+log = logging.getLogger(__name__)
+
+
+class SettingsError(ValueError):
+    """A value in the configuration is refused by what it is meant for."""
+
+
+USER_ERRORS = (DataError, CheckpointError, WeightsError, SettingsError)
+"""What a user can put right. The message says how, so it is shown without a traceback."""
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
 def configuration_folder() -> str:
-    """Absolute path of conf/, as `hydra.main` wants it."""
+    """Absolute path of conf/, as `hydra.main` wants it: in the checkout, or in the installed package."""
     for folder in (_PACKAGE.parent / "conf", _PACKAGE / "conf"):
         if (folder / "train.yaml").is_file():
             return str(folder)
     raise FileNotFoundError(
         f"no configuration in {_PACKAGE.parent / 'conf'} or {_PACKAGE / 'conf'}; install psnet again"
     )
+
+
+def build(settings: Mapping[str, Any], **arguments: Any) -> Any:
+    """Instantiate, with arguments that are objects already.
+
+    Raises:
+        SettingsError: a constructor refuses a value or a name. What else it raises of `USER_ERRORS` comes out as it is.
+    """
+    try:
+        return instantiate({**settings, "_partial_": True}, _convert_="all")(**arguments)
+    except USER_ERRORS:
+        raise
+    except ValueError as error:  # of the outermost constructor
+        raise SettingsError(f"{settings['_target_']}: {error}") from error
+    except InstantiationException as error:  # of one inside
+        cause = error.__cause__
+        if isinstance(cause, USER_ERRORS):
+            raise cause from None
+        if isinstance(cause, (ValueError, TypeError)):
+            raise SettingsError(f"{settings['_target_']}: {cause}") from error
+        raise
+
+
+def build_manifest(dataset: DictConfig, join: Mapping[str, DictConfig] | None = None) -> Manifest:
+    """Read, verify and check a data set, and the training images of those that join it."""
+    manifest: Manifest = build(dataset.source).prepare()
+    for other in (join or {}).values():
+        manifest = manifest.joined(build(other.source).prepare())
+    log.info("%s as an MLR set\n%s", dataset.name, manifest.describe())
+    return manifest

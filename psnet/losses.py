@@ -34,16 +34,16 @@ def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3) ->
         return F.relu(farthest_positive - nearest_negative + margin).mean()
 
 
-def restoration(restored: Tensor, high: Tensor, has_high: Tensor) -> Tensor:
-    """L_SR: mean |restored - high| over the pairs that have a high twin.
+def restoration(restored: Tensor, high: Tensor, weight: Tensor) -> Tensor:
+    """L_SR: mean |restored - high|.
 
     Args:
         restored, high: (B, 3, H, W), both ImageNet-normalised: the space in which the method compares them.
-        has_high: (B,) bool. Without any twin in the batch the loss is 0, with a gradient of 0.
+        weight: (B,) of each pair in the mean: 0 for those without a high twin, else 1 in the method.
+            Where all are 0 the loss is 0, with a gradient of 0.
     """
     per_pair = (restored.float() - high.float()).abs().mean(dim=(1, 2, 3))
-    weight = has_high.to(per_pair.dtype)
-    return (per_pair * weight).sum() / weight.sum().clamp(min=1)
+    return _weighted_mean(per_pair, weight)
 
 
 def feature_distance(teacher: Sequence[Tensor], student: Sequence[Tensor], has_high: Tensor) -> Tensor:
@@ -57,5 +57,9 @@ def feature_distance(teacher: Sequence[Tensor], student: Sequence[Tensor], has_h
     """
     pairs = zip(teacher, student, strict=True)
     per_pair = torch.stack([(s.float() - t.float()).abs().mean(dim=1) for t, s in pairs]).sum(dim=0)
-    weight = has_high.to(per_pair.dtype)
+    return _weighted_mean(per_pair, has_high)
+
+
+def _weighted_mean(per_pair: Tensor, weight: Tensor) -> Tensor:
+    weight = weight.to(per_pair.dtype)
     return (per_pair * weight).sum() / weight.sum().clamp(min=1)

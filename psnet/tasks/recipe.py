@@ -11,6 +11,9 @@ from torch.optim import Optimizer
 
 from psnet.data.dataset import Augmentation
 
+STRIDE = 32
+"""Of HRNet's coarsest branch, against the image."""
+
 
 class Schedule(Protocol):
     """See `psnet.tasks.schedules`."""
@@ -48,3 +51,10 @@ class Recipe:
     optimizer: Callable[[Iterable[nn.Parameter] | Iterable[dict[str, Any]]], Optimizer]
     schedule: Schedule
     validate_every: int = 1
+
+    def __post_init__(self) -> None:
+        if len(self.image_size) != 2 or any(side <= 0 or side % STRIDE for side in self.image_size):
+            raise ValueError(
+                f"model.recipe.image_size={list(self.image_size)} must be [height, width], both multiples of {STRIDE}: "
+                "HRNet halves the image five times"
+            )

@@ -38,8 +38,8 @@ class Person:
     """Lengths are shares of the picture's height.
 
     height: head to feet. girth: 1 is average. hair: "short", "long", "bald" or "cap". sleeves and legs of upper and
-    lower: how far they reach down the limb, 0 to 1. skirt: instead of legs. coat: upper reaches the thighs. bag: "none",
-    "backpack", "shoulder" or "hand".
+    lower: how far they reach down the limb, 0 to 1. skirt: instead of legs. coat: upper reaches the thighs. bag:
+    "none", "backpack", "shoulder" or "hand".
     """
 
     height: float
