@@ -110,7 +110,7 @@ def report_of(
         subtitle=facts["Evaluation"],
         facts=facts,
         summary=[Row(name, _retrieval_only(metrics[name])) for name in systems],
-        per_rate=[_rate_row(row) for row in metrics.get("per_rate", ())],
+        per_rate=[_rate_row(row, native=_has_native_queries(images)) for row in metrics.get("per_rate", ())],
         restoration=restorations(task, images, choose_restorations(images, restored)),
         restoration_table=[RestorationRow(**row) for row in metrics.get("restoration", ())],
         notes=_notes(metrics, facts),
@@ -122,9 +122,14 @@ def _retrieval_only(figures: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in figures.items() if not name.startswith(("psnr", "ssim"))}
 
 
-def _rate_row(row: Mapping[str, Any]) -> RateRow:
+def _has_native_queries(images: EvalDataset) -> bool:
+    """Queries that are low by a factor nobody knows; their rate reads 1."""
+    return any(row.native_low and row.rate == 1 for row in images.rows if row.split == "query")
+
+
+def _rate_row(row: Mapping[str, Any], native: bool) -> RateRow:
     figures = {name: value for name, value in row.items() if name not in ("rate", "queries")}
-    return RateRow(row["rate"], int(row["queries"]), figures)
+    return RateRow(None if native and row["rate"] == 1 else row["rate"], int(row["queries"]), figures)
 
 
 def _notes(metrics: Mapping[str, Any], facts: Mapping[str, str]) -> list[str]:

@@ -92,11 +92,20 @@ class Manifest:
         lines = []
         for split in SPLITS:
             rows = self.split(split)
-            rates = Counter(f"{row.rate:g}" for row in rows if row.is_low)
-            low = ", ".join(f"{n:,} at 1/{rate}" for rate, n in sorted(rates.items())) or "none low"
+            rates = Counter(row.rate for row in rows if row.is_low)
+            low = ", ".join(f"{n:,} {rate_name(rate)}" for rate, n in sorted(rates.items())) or "none low"
             people = len({(row.source, row.pid) for row in rows})
             lines.append(f"  {split:<8}{people:>6,} identities {len(rows):>7,} images ({low})")
         return "\n".join([*lines, f"  data hash {self.hash()[:16]}"])
+
+
+def rate_name(rate: float) -> str:
+    """Of low images.
+
+    >>> rate_name(3.0), rate_name(1.0)
+    ('at 1/3', 'low as they are')
+    """
+    return "low as they are" if rate == 1 else f"at 1/{rate:g}"
 
 
 def astuple_text(row: Row) -> tuple[str, ...]:

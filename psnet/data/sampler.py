@@ -32,8 +32,8 @@ class PKBatchSampler(Sampler[list[Draw]]):
       of processes, so that all have equally many; at least one each.
     - No identity is twice in a batch. Identities are dealt from a shuffled deck; a new deck is shuffled when it is
       empty, so that over time each identity appears equally often.
-    - Images of an identity are dealt from a deck of its own that outlives the batch. An identity with fewer than K
-      images gives some of them more than once in a batch (each with another augmentation).
+    - Images of an identity are dealt from a deck of its own that outlives the batch, none twice in a batch. Only an
+      identity with fewer than K images gives some of them more than once (each with another augmentation).
     - Everything follows from (seed, epoch). The processes compute the same batches and take every world-th.
     - It yields (index, seed) pairs: the seed decides the augmentation of that image, so neither the number of
       workers nor of processes changes what is drawn.
@@ -81,23 +81,22 @@ class PKBatchSampler(Sampler[list[Draw]]):
         decks: dict[int, list[int]] = {label: [] for label in self.by_label}
         while True:
             batch: list[Draw] = []
-            for label in self._next_people(people, random):
-                for _ in range(self.images):
-                    if not decks[label]:
-                        decks[label] = _shuffled(self.by_label[label], random)
-                    batch.append((decks[label].pop(), int(torch.randint(2**62, (), generator=random))))
+            for label in _draw(people, list(self.by_label), self.identities, random):
+                for index in _draw(decks[label], self.by_label[label], self.images, random):
+                    batch.append((index, int(torch.randint(2**62, (), generator=random))))
             yield batch
 
-    def _next_people(self, deck: list[int], random: torch.Generator) -> list[int]:
-        """P different identities from the top of the deck, which is changed."""
-        if len(deck) >= self.identities:
-            return [deck.pop() for _ in range(self.identities)]
-        last = list(deck)
-        fresh = _shuffled(list(self.by_label), random)
-        # those that were left over come first; those of the new deck that would be double stay in it
-        missing = [label for label in fresh if label not in last][: self.identities - len(last)]
-        deck[:] = [label for label in fresh if label not in missing]
-        return last + missing
+
+def _draw(deck: list[int], items: Sequence[int], number: int, random: torch.Generator) -> list[int]:
+    """The next `number` from the top of a deck, which is shuffled anew when empty; none twice if there are others."""
+    hand: list[int] = []
+    while len(hand) < number:
+        if not deck:
+            deck += _shuffled(items, random)
+        others = [item for item in deck if item not in hand]
+        hand.append((others or deck)[-1])
+        deck.remove(hand[-1])
+    return hand
 
 
 class ShardSampler(Sampler[int]):

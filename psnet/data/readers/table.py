@@ -19,6 +19,8 @@ FILE_SETTING = "dataset.source.reader.path"
 
 REQUIRED = ("path", "pid")
 OPTIONAL = ("camid", "split", "rate", "high")
+LOW = "low"
+"""Rate of an image that is low by a factor nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,11 @@ class _Line:
 
     def sample(self, pids: dict[str, int]) -> Sample:
         path, rate, high = self.image("path"), self.rate(), self.cells.get("high", "")
-        if high and rate == 1:
-            raise self.error(f"high={high!r} is given for a sharp image; give the rate (above 1) of the low one")
+        native_low = rate > 1 or self.cells.get("rate", "") == LOW
+        if high and not native_low:
+            raise self.error(
+                f"high={high!r} is given for a sharp image; give the rate of the low one (above 1, or {LOW!r})"
+            )
         twin = self.image("high") if high else None
         if twin == path:
             raise self.error(f"high={high!r} is the image itself; name its sharp twin, or leave the cell empty")
@@ -46,7 +51,7 @@ class _Line:
             part=self.part(),
             rate=rate,
             high=twin,
-            native_low=rate > 1,
+            native_low=native_low,
         )
 
     def image(self, column: str) -> Path:
@@ -75,12 +80,14 @@ class _Line:
 
     def rate(self) -> float:
         given = self.cells.get("rate", "") or "1"
+        if given == LOW:
+            return 1.0
         try:
             rate = float(given)
         except ValueError:
             rate = math.nan
         if not 1 <= rate < math.inf:
-            raise self.error(f"rate={given!r} must be a down-sampling factor of 1 (sharp) or more, or empty")
+            raise self.error(f"rate={given!r} must be a down-sampling factor of 1 (sharp) or more, {LOW!r}, or empty")
         return rate
 
 
@@ -89,7 +96,7 @@ def read_csv(path: str | Path, root: str | Path | None = None) -> SampleSet:
 
     Columns: `path` of the image, relative to root; `pid`, any string (see `numbered` for the pids they
     become). And if wanted: `camid`, a whole number; `split`, one of train, test, query, gallery; `rate`,
-    above 1 if the file is low already; `high`, path of the sharp twin of such a file. An empty cell says
+    above 1 if the file is low already, or "low" if it is, by a factor nobody knows; `high`, path of the sharp twin of such a file. An empty cell says
     nothing. Other columns are not used, and the notes say so.
 
     Args:

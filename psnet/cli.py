@@ -1,0 +1,58 @@
+"""The command psnet: look at a data set, or write it as an MLR set."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from psnet.configuration import USER_ERRORS, SettingsError, build_manifest, configuration_folder
+from psnet.data.export import export
+
+DESCRIPTION = "MLR data sets. Training and evaluation: train.py, evaluate.py."
+SETTINGS = "as for train.py: dataset=mlr_viper dataset.source.protocol.seed=1"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(prog="psnet", description=DESCRIPTION)
+    commands = parser.add_subparsers(dest="command", required=True)
+    build = commands.add_parser("build-mlr", help="write the whole set to a folder, with its manifest")
+    build.add_argument("folder", type=Path)
+    inspect = commands.add_parser("inspect", help="say what is there and what it becomes; writes nothing")
+    for command in (build, inspect):
+        command.add_argument("settings", nargs="+", help=SETTINGS)
+    given = parser.parse_args(arguments)
+    try:
+        manifest = build_manifest(compose_dataset(given.settings))
+        if given.command == "build-mlr":
+            listed = export(manifest, given.folder)
+            print(f"Train on it with: python train.py dataset=csv dataset.source.reader.path={listed}")
+    except USER_ERRORS as error:
+        sys.exit(f"error: {error}")
+
+
+def compose_dataset(settings: Sequence[str]) -> DictConfig:
+    """The node `dataset` of what train.py would compose.
+
+    Raises:
+        SettingsError: a setting names what is not there, or no data set is named.
+    """
+    if not any(setting.startswith("dataset=") for setting in settings):
+        raise SettingsError(f"no data set among {list(settings)}; name one, such as dataset=mlr_viper")
+    try:
+        with initialize_config_dir(configuration_folder(), version_base="1.3"):
+            dataset: DictConfig = compose("train", list(settings)).dataset
+    except HydraException as error:
+        raise SettingsError(str(error)) from error
+    return dataset
+
+
+if __name__ == "__main__":
+    main()

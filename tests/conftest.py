@@ -1,0 +1,34 @@
+"""What many tests need: a tiny drawn data set, and no network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from psnet.data.manifest import Manifest
+from psnet.data.protocol import MLRProtocol
+from psnet.data.source import MLRSource
+from psnet.data.synthetic import read_synthetic
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # the hub's answer without a network, at once
+os.environ["WANDB_MODE"] = "offline"
+torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Root of drawn data sets, kept for the whole session."""
+    return tmp_path_factory.mktemp("drawn")
+
+
+@pytest.fixture(scope="session")
+def tiny(drawn: Path) -> Manifest:
+    """8 people, 4 of them to train on, by 2 cameras, 2 images each; camera 2 is low. 64 x 32 pixels."""
+
+    def reader():  # type: ignore[no-untyped-def]
+        return read_synthetic(drawn, identities=8, cameras=2, images_per_camera=2, height=64, width=32)
+
+    return MLRSource(reader, MLRProtocol(low_cameras=[2], train_identities=4)).prepare()

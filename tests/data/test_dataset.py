@@ -1,0 +1,117 @@
+"""Pairs that stay pairs, and images that are what the manifest says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import v2
+
+from psnet.data.datamodule import MLRDataModule
+from psnet.data.dataset import EvalDataset, PairBatch, PairDataset, RowImages
+from psnet.data.manifest import Manifest, Row
+
+SIZE = (64, 32)
+
+
+def nothing(low: torch.Tensor, high: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return low, high
+
+
+def as_unit(image: Image.Image) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1) / 255
+
+
+def test_low_is_down_sampled_and_high_is_not(tiny: Manifest):
+    data = PairDataset(tiny, (96, 48), nothing)
+    for index, row in enumerate(data.rows):
+        pair = data[index, 0]
+        source = Image.open(tiny.path(row)).convert("RGB")
+        torch.testing.assert_close(pair.high, as_unit(source.resize((48, 96), Image.Resampling.BILINEAR)))
+        if row.is_low:
+            small = source.resize((round(32 / row.rate), round(64 / row.rate)), Image.Resampling.BICUBIC)
+            torch.testing.assert_close(pair.low, as_unit(small.resize((48, 96), Image.Resampling.BILINEAR)))
+        else:
+            assert torch.equal(pair.low, pair.high)
+        assert pair.rate == row.rate
+        assert pair.has_high
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> Manifest:
+    """Pairs whose two images are the same pattern, in which each pixel says where it was."""
+    y, x = np.mgrid[0:64, 0:32]
+    Image.fromarray(np.stack([x * 8, y * 4, x * 0 + 255], axis=2).astype(np.uint8)).save(tmp_path / "a.png")
+    Image.open(tmp_path / "a.png").save(tmp_path / "b.png")
+    row = Row("a.png", 1, 1, "train", 2.0, "", 0, "", high="b.png", native_low=True, source="marked")
+    return Manifest((row,), {"marked": tmp_path})
+
+
+def test_pairs_share_flip_and_crop(marked: Manifest):
+    augment = v2.Compose([v2.RandomHorizontalFlip(0.5), v2.Pad(10), v2.RandomCrop(SIZE)])
+    data = PairDataset(marked, SIZE, augment)
+    seen = []
+    for seed in range(40):
+        pair = data[0, seed]
+        assert torch.equal(pair.low, pair.high)
+        seen.append(pair.low)
+    flipped = [image[0, 32, 20] < image[0, 32, 12] for image in seen]
+    assert 0 < sum(flipped) < len(seen)
+    assert len({tuple(image[:2, 32, 16].tolist()) for image in seen}) > 20  # crops differ
+    assert torch.equal(seen[7], data[0, 7].low)  # the seed decides
+
+
+def test_augmentation_leaves_the_global_generator_alone(marked: Manifest):
+    data = PairDataset(marked, SIZE, v2.RandomHorizontalFlip(0.5))
+    before = torch.get_rng_state()
+    data[0, 3]
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_native_low_image_without_twin(tmp_path: Path):
+    Image.new("RGB", (10, 20), (9, 8, 7)).save(tmp_path / "a.png")
+    row = Row("a.png", 1, 1, "train", 1.0, "", 0, "", native_low=True, source="s")
+    pair = PairDataset(Manifest((row,), {"s": tmp_path}), SIZE, nothing)[0, 0]
+    assert not pair.has_high
+    assert torch.equal(pair.low, pair.high)
+
+
+def test_evaluation_images(tiny: Manifest):
+    data = EvalDataset(tiny, SIZE)
+    queries, gallery = len(tiny.split("query")), len(tiny.split("gallery"))
+    assert len(data) == queries + gallery
+    images = RowImages(tiny, SIZE)
+    for number in range(len(data)):
+        item, row = data[number], data.rows[number]
+        assert (item.pid, item.camid, item.row) == (row.pid, row.camid, number)
+        assert bool(item.is_query) == (number < queries)
+        torch.testing.assert_close(item.low, as_unit(images.low(row)))
+        if row.is_low:
+            torch.testing.assert_close(item.bicubic, as_unit(images.low(row, Image.Resampling.BICUBIC)))
+            assert not torch.equal(item.low, item.high)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_loaders(tiny: Manifest, workers: int):
+    """What a batch holds does not depend on the number of workers."""
+    augment = v2.RandomHorizontalFlip(0.5)
+    data = MLRDataModule(tiny, SIZE, batch=(2, 2), augment=augment, eval_batch_size=3, workers=workers)
+    batches = list(data.train_dataloader())
+    assert all(isinstance(batch, PairBatch) and batch.low.shape == (4, 3, 64, 32) for batch in batches)
+    assert all(0 <= batch.low.min() and batch.low.max() <= 1 for batch in batches)
+    sums = [round(batch.low.sum().item(), 2) for batch in batches]
+    alone = MLRDataModule(tiny, SIZE, batch=(2, 2), augment=augment, workers=0)
+    assert sums == [round(batch.low.sum().item(), 2) for batch in alone.train_dataloader()]
+    rows = torch.cat([batch.row for batch in data.val_dataloader()])
+    assert sorted(rows.tolist()) == list(range(len(data.eval_data)))
+
+
+def test_grey_and_transparent_images_become_rgb(tmp_path: Path):
+    Image.new("L", (10, 20), 100).save(tmp_path / "grey.png")
+    Image.new("RGBA", (10, 20), (1, 2, 3, 40)).save(tmp_path / "clear.png")
+    rows = tuple(Row(f"{n}.png", 1, 1, "train", 2.0, "box", 0, "", source="s") for n in ("grey", "clear"))
+    data = PairDataset(Manifest(rows, {"s": tmp_path}), SIZE, nothing)
+    assert all(data[i, 0].low.shape == (3, 64, 32) for i in range(2))

@@ -1,0 +1,79 @@
+"""The manifest as a file, and as the identity of a data set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from psnet.data.manifest import Manifest, Row, check_sources, read_manifest, write_manifest
+from psnet.data.samples import DataError
+
+
+def row(path: str = "a.png", **more: object) -> Row:
+    settings = {"pid": 1, "camid": 2, "split": "train", "rate": 3.0, "interpolation": "bicubic", "seed": 0}
+    return Row(path=path, sha256="5" * 64, source="set", **{**settings, **more})  # type: ignore[arg-type]
+
+
+ROOTS = {"set": Path("/somewhere")}
+MANIFEST = Manifest(
+    (row(), row("b, with a comma.png", rate=1.0, interpolation="", native_low=True), row("c.png", high="d.png", rate=2.5)),
+    ROOTS,
+)
+
+
+def test_what_is_written_is_read(tmp_path: Path):
+    write_manifest(MANIFEST, tmp_path / "new" / "manifest.csv")
+    found = read_manifest(tmp_path / "new" / "manifest.csv", ROOTS)
+    assert found.rows == MANIFEST.rows
+    assert found.hash() == MANIFEST.hash()
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["manifest.csv"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"pid": 9}, {"camid": 9}, {"split": "query"}, {"rate": 4.0}, {"interpolation": "box"}, {"sha256": "6" * 64}],
+)
+def test_every_change_changes_the_hash(change: dict[str, object]):
+    rows = (replace(MANIFEST.rows[0], **change), *MANIFEST.rows[1:])  # type: ignore[arg-type]
+    assert replace(MANIFEST, rows=rows).hash() != MANIFEST.hash()
+
+
+def test_where_the_images_lie_does_not_change_the_hash():
+    assert replace(MANIFEST, roots={"set": Path("/elsewhere")}).hash() == MANIFEST.hash()
+
+
+def test_labels_are_without_gaps_and_keep_sources_apart():
+    other = Manifest((replace(row(pid=1), source="other"), replace(row("x.png", pid=7), source="other")), {"other": Path()})
+    labels = MANIFEST.joined(other).train_labels()
+    assert labels == {("other", 1): 0, ("other", 7): 1, ("set", 1): 2}
+
+
+def test_joining_takes_training_images_only_and_never_the_same_set():
+    other = Manifest((replace(row(split="query"), source="other"),), {"other": Path()})
+    assert MANIFEST.joined(other).rows == MANIFEST.rows
+    with pytest.raises(DataError, match="'set' is joined with itself"):
+        MANIFEST.joined(MANIFEST)
+
+
+def test_files_that_are_no_manifest(tmp_path: Path):
+    with pytest.raises(DataError, match=r"nothing\.csv does not exist; write one with `psnet build-mlr`"):
+        read_manifest(tmp_path / "nothing.csv", ROOTS)
+    file = tmp_path / "list.csv"
+    file.write_text("path,pid\na.png,1\n")
+    with pytest.raises(DataError, match=r"list\.csv, line 2: not a row of a manifest"):
+        read_manifest(file, ROOTS)
+    write_manifest(MANIFEST, file)
+    with pytest.raises(DataError, match="names the source 'set', but the sources given are"):
+        read_manifest(file, {"VIPeR": Path()})
+
+
+def test_other_images_under_the_same_names_are_noticed():
+    digests = {r.path: r.sha256 for r in MANIFEST.rows}
+    check_sources(MANIFEST, digests)
+    with pytest.raises(DataError, match=r"1 differ \['a\.png'\], 0 are missing"):
+        check_sources(MANIFEST, {**digests, "a.png": "0" * 64})
+    del digests["c.png"]
+    with pytest.raises(DataError, match=r"0 differ \[\], 1 are missing \['c\.png'\]"):
+        check_sources(MANIFEST, digests)

@@ -1,0 +1,117 @@
+"""HRNet-ReID: published lengths, pooling against a loop, and weights that must fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+
+from psnet.models import HRNetReID, WeightsError
+from psnet.models.hrnet_reid import BranchPool
+
+SMALL = "hrnet_w18_small"
+
+
+def test_the_published_lengths_of_w32():
+    network = HRNetReID(num_classes=7, weights=None).eval()
+    with torch.no_grad():
+        features = network(torch.rand(1, 3, 256, 128))
+    assert [tuple(b.shape) for b in features.branches] == [(1, 2048), (1, 1024), (1, 2048), (1, 1024)]
+    assert features.pooled.shape == (1, 6144)
+    assert features.neck.shape == (1, 512)
+    assert features.logits.shape == (1, 7)
+    assert features.descriptor.shape == (1, 6656)
+    torch.testing.assert_close(features.descriptor, torch.cat([features.pooled, features.neck], 1))
+    assert [tuple(x.shape) for x in features.compared] == [(1, n) for n in (6144, 2048, 1024, 2048, 1024, 7)]
+
+
+def test_pooling_against_a_loop():
+    rng = np.random.default_rng(0)
+    maps = rng.normal(size=(2, 3, 8, 4)).astype(np.float32)
+    expected = []
+    for image in maps:
+        vector = []
+        for channel in image:
+            for row in range(4):
+                for column in range(4):
+                    cell = channel[row * 2 : row * 2 + 2, column : column + 1]
+                    vector.append(cell.mean() + 0.5 * cell.max())
+        expected.append(vector)
+    found = BranchPool(4, 0.5)(torch.from_numpy(maps))
+    np.testing.assert_allclose(found.numpy(), np.array(expected), rtol=1e-5, atol=1e-6)
+
+
+def test_the_head_starts_as_published():
+    torch.manual_seed(0)
+    network = HRNetReID(num_classes=2000, backbone=SMALL, weights=None)
+    assert network.fc2.weight.std().item() == pytest.approx(0.001, rel=0.02)
+    assert network.bn.weight.mean().item() == pytest.approx(1.0, abs=0.005)
+    assert network.bn.weight.std().item() == pytest.approx(0.02, rel=0.15)
+    fan_out = network.fc1.out_features
+    assert network.fc1.weight.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.02)
+
+
+def test_dropout_acts_in_training_only_and_behind_the_neck():
+    network = HRNetReID(4, SMALL, None, dropout=0.9)
+    image = torch.rand(4, 3, 64, 32)
+    network.eval()
+    with torch.no_grad():
+        first, second = network(image), network(image)
+    torch.testing.assert_close(first.logits, second.logits)
+    network.dropout.train()
+    with torch.no_grad():
+        third = network(image)
+    torch.testing.assert_close(third.neck, first.neck)
+    assert not torch.allclose(third.logits, first.logits)
+
+
+@pytest.fixture(scope="module")
+def official() -> dict[str, torch.Tensor]:
+    """What an official checkpoint holds: the classification network."""
+    torch.manual_seed(1)
+    return timm.create_model(SMALL, pretrained=False).state_dict()
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_an_official_file_is_loaded_whole(tmp_path: Path, official: dict[str, torch.Tensor], wrapped: bool):
+    file = tmp_path / "hrnet.pth"
+    content = {"state_dict": {f"module.{k}": v for k, v in official.items()}} if wrapped else official
+    torch.save(content, file)
+    network = HRNetReID(3, SMALL, str(file))
+    loaded = network.backbone.state_dict()
+    assert loaded
+    for key, value in loaded.items():
+        torch.testing.assert_close(value, official[key])
+
+
+def test_a_file_of_another_network_is_refused(tmp_path: Path, official: dict[str, torch.Tensor]):
+    file = tmp_path / "half.pth"
+    torch.save(dict(list(official.items())[: len(official) // 2]), file)
+    with pytest.raises(WeightsError, match=r"half\.pth does not fit hrnet_w18_small: \d+ of \d+ entries missing"):
+        HRNetReID(3, SMALL, str(file))
+    other = tmp_path / "other.pth"
+    torch.save(timm.create_model("resnet18", pretrained=False).state_dict(), other)
+    with pytest.raises(WeightsError, match="unknown"):
+        HRNetReID(3, SMALL, str(other))
+
+
+def test_weights_that_cannot_be_had(tmp_path: Path):
+    with pytest.raises(WeightsError, match=r"nowhere\.pth does not exist"):
+        HRNetReID(3, SMALL, str(tmp_path / "nowhere.pth"))
+    text = tmp_path / "text.pth"
+    text.write_text("no weights")
+    with pytest.raises(WeightsError, match="not a file of PyTorch weights"):
+        HRNetReID(3, SMALL, str(text))
+
+
+def test_without_a_network_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(WeightsError, match=r"model\.reid\.weights=PATH\.pth, or start from scratch"):
+        HRNetReID(3, SMALL, "imagenet")

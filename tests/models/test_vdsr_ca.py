@@ -1,0 +1,71 @@
+"""VDSR-CA against the published counts, and as what it is at its start."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from psnet.models import VDSRCA
+from psnet.models.vdsr_ca import ChannelAttention
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_the_published_size():
+    network = VDSRCA()
+    assert parameters(network) == 677_448
+    thick = [m for m in network.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
+    assert len(thick) == 20
+    assert all(convolution.bias is None for convolution in thick)
+
+
+def test_the_count_follows_from_the_layers():
+    channels, blocks, squeezed = 8, 3, 2
+    attention = channels * squeezed + squeezed + squeezed * channels + channels
+    expected = 9 * 3 * channels + blocks * (9 * channels * channels + attention) + 9 * channels * 3
+    assert parameters(VDSRCA(channels, blocks, reduction=4)) == expected
+
+
+def test_it_is_the_identity_when_its_last_layer_is_zero():
+    image = torch.rand(2, 3, 24, 16)
+    network = VDSRCA(channels=16, blocks=2)
+    assert not torch.allclose(network(image), image, atol=1e-3)
+    nn.init.zeros_(network.body[-1].weight)
+    torch.testing.assert_close(network(image), image, atol=1e-6, rtol=0)
+    torch.testing.assert_close(VDSRCA(16, 2, start_as_identity=True)(image), image, atol=1e-6, rtol=0)
+
+
+def test_its_residual_is_added_in_normalised_space():
+    network = VDSRCA(channels=16, blocks=1)
+    image = torch.rand(1, 3, 8, 8)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    normalised = (image - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
+    expected = image + network.body(normalised) * std.view(1, 3, 1, 1)
+    torch.testing.assert_close(network(image), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_weights_start_with_the_published_spread():
+    torch.manual_seed(0)
+    network = VDSRCA()
+    middle = network.body[2].weight
+    assert middle.std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)
+    assert network.body[0].weight.std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.06)
+
+
+def test_attention_scales_whole_channels_by_a_gate_of_their_means():
+    torch.manual_seed(0)
+    attention = ChannelAttention(channels=8, reduction=4)
+    maps = torch.randn(2, 8, 5, 4)
+    gate = attention(maps) / maps
+    assert torch.all((gate > 0) & (gate < 1))
+    torch.testing.assert_close(gate, gate[:, :, :1, :1].expand_as(gate))
+    moved = maps.flip(-1)  # the same means
+    torch.testing.assert_close(attention(moved) / moved, gate)
+
+
+def test_too_few_channels_for_attention():
+    with pytest.raises(ValueError, match="channels=8"):
+        VDSRCA(channels=8, reduction=16)
