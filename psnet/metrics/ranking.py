@@ -1,7 +1,6 @@
 """Ranking a gallery for each query: CMC hits, average precision and inverse negative penalty, per query.
 
-Pure functions of embeddings and labels. Ties are broken by gallery order, so equal inputs give equal figures
-whatever the device and the chunk.
+Pure functions of embeddings and labels. Ties are broken by gallery order, not by chance.
 """
 
 from __future__ import annotations

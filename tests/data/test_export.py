@@ -1,0 +1,108 @@
+"""A set on disk is the set that is made on the fly."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from psnet.data import export as module
+from psnet.data.dataset import EvalDataset, PairDataset
+from psnet.data.export import export, seen_path
+from psnet.data.manifest import Manifest, read_manifest
+from psnet.data.protocol import MLRProtocol
+from psnet.data.readers import read_csv
+from psnet.data.samples import DataError
+from psnet.data.source import MLRSource
+
+SIZE = (64, 32)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def nothing(low: torch.Tensor, high: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return low, high
+
+
+def test_read_back_it_gives_the_same_tensors(tiny: Manifest, tmp_path: Path):
+    listed = export(tiny, tmp_path / "set")
+    read = MLRSource(lambda: read_csv(listed), MLRProtocol(published_roles=True)).prepare()
+    at = {row.path: i for i, row in enumerate(read.rows)}
+    assert [read.rows[at[seen_path(row)]].rate for row in tiny.rows] == [row.rate for row in tiny.rows]
+    ours, theirs = images_of(tiny), images_of(read)
+    assert len(ours) == len(theirs) == len(tiny.rows)
+    for row in tiny.rows:
+        for first, second in zip(ours[row.path], theirs[seen_path(row)], strict=True):
+            assert torch.equal(first, second)
+
+
+def images_of(manifest: Manifest) -> dict[str, tuple[torch.Tensor, ...]]:
+    """(low, high, has_high, rate) by path."""
+    pairs, evaluated = PairDataset(manifest, SIZE, nothing), EvalDataset(manifest, SIZE)
+    items = {row.path: pairs[i, 0] for i, row in enumerate(pairs.rows)}
+    items |= {row.path: evaluated[i] for i, row in enumerate(evaluated.rows)}  # type: ignore[misc]
+    return {path: (item.low, item.high, item.has_high, item.rate) for path, item in items.items()}
+
+
+def test_the_files(tiny: Manifest, tmp_path: Path):
+    export(tiny, tmp_path / "set")
+    found = digests(tmp_path / "set")
+    low = [row for row in tiny.rows if row.is_low]
+    assert len(found) == len(tiny.rows) + len(low) + 2
+    for row in tiny.rows:
+        assert (seen_path(row).endswith(".bmp")) == row.is_low
+        if not row.is_low:
+            assert found[seen_path(row)] == row.sha256
+    assert all(found[f"high/{row.path}"] == row.sha256 for row in low)
+    assert read_manifest(tmp_path / "set" / "manifest.csv", tiny.roots).hash() == tiny.hash()
+    assert not list(tmp_path.glob("*.part*"))
+
+
+def test_an_interrupted_export_goes_on(tiny: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    whole = tmp_path / "whole"
+    export(tiny, whole)
+    written: list[str] = []
+    write = module._write
+
+    def counted(manifest, images, row, folder):  # type: ignore[no-untyped-def]
+        if len(written) == 5:
+            raise KeyboardInterrupt
+        written.append(row.path)
+        write(manifest, images, row, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_write", counted)
+        with pytest.raises(KeyboardInterrupt):
+            export(tiny, tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+    first = tmp_path / "set.part" / seen_path(tiny.rows[0])
+    before = first.stat().st_mtime_ns
+    export(tiny, tmp_path / "set")
+    assert (tmp_path / "set" / seen_path(tiny.rows[0])).stat().st_mtime_ns == before
+    assert digests(tmp_path / "set") == digests(whole)
+
+
+def test_what_another_export_left_is_not_mixed_in(tiny: Manifest, tmp_path: Path):
+    stale = tmp_path / "set.part" / "train" / "stale.bmp"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"of another set")
+    export(tiny, tmp_path / "set")
+    assert not (tmp_path / "set" / "train" / "stale.bmp").exists()
+
+
+def test_an_existing_folder_is_left_alone(tiny: Manifest, tmp_path: Path):
+    with pytest.raises(DataError, match="exists; give another folder"):
+        export(tiny, tmp_path)
+
+
+def test_two_images_of_one_name(tiny: Manifest, tmp_path: Path):
+    low = next(row for row in tiny.rows if row.is_low)
+    other = replace(low, path=low.path + ".bmp")
+    with pytest.raises(DataError, match="would both be written to"):
+        export(replace(tiny, rows=(low, other)), tmp_path / "set")

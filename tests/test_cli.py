@@ -1,0 +1,50 @@
+"""The command psnet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from psnet.cli import main
+
+TINY = [
+    "dataset=mlr_synthetic",
+    "dataset.source.reader.identities=6",
+    "dataset.source.reader.images_per_camera=1",
+    "dataset.source.reader.height=32",
+    "dataset.source.reader.width=16",
+    "dataset.source.protocol.train_identities=3",
+]
+
+
+def test_build_mlr_writes_the_set(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    main(["build-mlr", str(tmp_path / "set"), *TINY, f"dataset.source.reader.root={drawn}"])
+    assert (tmp_path / "set" / "manifest.csv").is_file()
+    assert f"dataset=csv dataset.source.reader.path={tmp_path / 'set' / 'images.csv'}" in capsys.readouterr().out
+    assert len(list((tmp_path / "set" / "query").iterdir())) == 3
+
+
+def test_inspect_writes_nothing(drawn: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level("INFO"):
+        main(["inspect", *TINY, f"dataset.source.reader.root={drawn}"])
+    assert "synthetic: 6 identities, 18 images, 3 cameras" in caplog.text
+    assert "query        3 identities       3 images" in caplog.text
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["datset=mlr_viper"], "no data set among"),
+        (["dataset=mlr_vipper"], "Could not find 'dataset/mlr_vipper'"),
+        (["dataset=mlr_viper", "dataset.source.raet=3"], "raet"),
+        (["dataset=mlr_viper", "dataset.source.reader.root=/nowhere"], "there is no folder /nowhere"),
+        (["dataset=mlr_viper", "dataset.source.protocol.rates=[0]"], r"rates=[0] must be down-sampling factors"),
+    ],
+)
+def test_errors_are_one_line_without_a_traceback(settings: list[str], message: str):
+    with pytest.raises(SystemExit) as stop:
+        main(["inspect", *settings])
+    assert str(stop.value).startswith("error: ")
+    assert message in str(stop.value)
