@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
 
 from psnet.data.manifest import Manifest
 from psnet.data.protocol import MLRProtocol
@@ -15,7 +14,6 @@ from psnet.data.synthetic import read_synthetic
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # the hub's answer without a network, at once
 os.environ["WANDB_MODE"] = "offline"
-torch.set_num_threads(2)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import functional as F
@@ -107,6 +108,13 @@ class Task(pl.LightningModule):
         self.log_dict({f"{stage}/{name}": float(value) for name, value in figures.items() if not math.isnan(value)})
 
     # Optimisation
+
+    def on_fit_start(self) -> None:
+        self._seed = torch.initial_seed()
+
+    def on_train_epoch_start(self) -> None:
+        """Dropout too depends on (seed, epoch) alone, so a run that goes on draws what it would have drawn."""
+        torch.manual_seed(self._seed + self.current_epoch)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """All alike, as in the method."""

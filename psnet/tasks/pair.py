@@ -78,6 +78,7 @@ class PSHRNet(Task):
         return loss
 
     def on_fit_start(self) -> None:
+        super().on_fit_start()
         for teacher in self._teacher:
             teacher.to(self.device)
 

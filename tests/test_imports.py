@@ -1,0 +1,74 @@
+"""Who may import whom. Each room's first line of ALLOWED says what it may know of ours."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[1] / "psnet"
+
+ALLOWED: dict[str, set[str]] = {
+    "data": {"data"},
+    "models": {"models"},
+    "losses": set(),
+    "metrics": {"metrics"},
+    "report": {"report"},
+    "precision": set(),
+    "loggers": set(),
+    "checkpoint": {"psnet"},
+    "tasks": {"tasks", "models", "losses", "metrics", "data"},
+    "pictures": {"tasks", "metrics", "data", "report"},
+    "evaluation": {"pictures", "tasks", "metrics", "data", "report"},
+    "callbacks": {"callbacks", "pictures", "tasks", "report"},
+    "configuration": {"checkpoint", "models", "data"},
+    "cli": {"configuration", "data"},
+    "__init__": set(),
+}
+"""Ours, by the first name below psnet. "psnet" is the package itself, which has the version."""
+
+ROOMS_OF = {
+    "pytorch_lightning": {"tasks", "callbacks", "checkpoint", "loggers", "data/datamodule"},
+    "hydra": {"configuration", "cli"},
+    "omegaconf": {"configuration", "cli", "evaluation"},
+    "wandb": {"loggers", "callbacks"},
+    "timm": {"models", "checkpoint"},
+    "torchmetrics": {"metrics"},
+    "jinja2": {"report"},
+}
+"""The rooms that may know a library; others, torch among them, are free."""
+
+FILES = sorted(HOUSE.rglob("*.py"))
+
+
+def imported(file: Path) -> set[str]:
+    """Dotted names of all modules a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports are absolute"
+            names.add(node.module or "")
+    return names
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(HOUSE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(HOUSE).as_posix())
+def test_imports(file: Path):
+    room = room_of(file)
+    place = file.relative_to(HOUSE).as_posix().removesuffix(".py")
+    for name in imported(file):
+        first, _, rest = name.partition(".")
+        if first == "psnet":
+            assert (rest.partition(".")[0] or "psnet") in ALLOWED[room], f"{place} imports {name}"
+        elif first in ROOMS_OF:
+            assert ROOMS_OF[first] & {room, place}, f"{place} imports {name}"
+
+
+def test_every_room_is_used():
+    assert {room_of(file) for file in FILES} == set(ALLOWED)
