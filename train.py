@@ -11,7 +11,7 @@ import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hydra
 import pytorch_lightning as pl
@@ -33,7 +33,7 @@ from psnet.checkpoint import (
 from psnet.configuration import USER_ERRORS, build, build_manifest, configuration_folder
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.manifest import Manifest, write_manifest
-from psnet.tasks import Recipe
+from psnet.tasks import Recipe, Task
 
 log = logging.getLogger("psnet")
 
@@ -71,24 +71,46 @@ def train(cfg: DictConfig) -> dict[str, float]:
     if "reid" in cfg.model:
         cfg.model.reid.num_classes = run.num_classes
     folder = Path(cfg.output_dir)
-    write_manifest(run.manifest, folder / "manifest.csv")
     model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    check(run, model)
+    write_manifest(run.manifest, folder / "manifest.csv")
     parts = build_parts(run, model)
     checkpoint = fit(run, model, folder, cfg.name, resume=cfg.resume, **parts)
     return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest)
 
 
+class Needed(NamedTuple):
+    """A network that a model is given ready trained.
+
+    argument: of the task. part: its name in the checkpoint it comes from. given: the setting with a checkpoint's path.
+    phase: the setting with the model that makes one, where none is given.
+    """
+
+    argument: str
+    part: str
+    given: str
+    phase: str
+
+
+NEEDED = (Needed("teacher", "reid", "teacher_checkpoint", "teacher"), Needed("sr", "sr", "sr_checkpoint", "sr_start"))
+
+
+def check(run: Run, model: Settings) -> None:
+    """Build what each phase needs once, so that what cannot be built is known now and not after hours of the first."""
+    for need in NEEDED:
+        if not model.get(need.given) and model.get(need.phase):
+            build_phase(run, model[need.phase])
+    build_phase(run, model)
+
+
 def build_parts(run: Run, model: Settings) -> dict[str, nn.Module]:
-    """The networks that earlier phases have made: teacher and restorer."""
-    parts = {}
-    if model.get("teacher") is not None:
-        given = model["teacher_checkpoint"]
-        path = Path(given) if given else train_phase(run, model["teacher"], "teacher")
-        parts["teacher"] = load_network(path, "reid", model["reid"], run)
-    given = model.get("sr_checkpoint")
-    if given or model.get("sr_start") is not None:
-        path = Path(given) if given else train_phase(run, model["sr_start"], "sr_start")
-        parts["sr"] = load_network(path, "sr", model["sr"], run)
+    """The networks a model needs ready trained: those of given checkpoints, and those of earlier phases."""
+    given = {need: Path(model[need.given]) for need in NEEDED if model.get(need.given)}
+    parts = {need.argument: load_network(path, need.part, model[need.part], run) for need, path in given.items()}
+    for need in NEEDED:
+        if need.argument not in parts and model.get(need.phase):
+            path = train_phase(run, model[need.phase], need.phase)
+            parts[need.argument] = load_network(path, need.part, model[need.part], run)
     return parts
 
 
@@ -147,17 +169,8 @@ def fit(run: Run, model: Settings, folder: Path, name: str, resume: str | Path |
     """Train one model in `folder`; the path of its last checkpoint."""
     cfg = run.cfg
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    recipe: Recipe = build(model["recipe"])
-    task = build_task(model, recipe, build_retrieval(cfg.dataset, run.manifest), **parts)
+    task, recipe, data = build_phase(run, model, **parts)
     task.meta = meta_of(run, model)
-    data = MLRDataModule(
-        run.manifest,
-        recipe.image_size,
-        batch=(recipe.batch.identities, recipe.batch.images),
-        augment=recipe.augment,
-        seed=cfg.seed,
-        **cfg.loader,
-    )
     checkpoint = folder / "last.ckpt"
     keep = ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
     try:
@@ -165,6 +178,7 @@ def fit(run: Run, model: Settings, folder: Path, name: str, resume: str | Path |
             cfg.trainer,
             max_epochs=cfg.trainer.max_epochs or recipe.epochs,
             check_val_every_n_epoch=recipe.validate_every,
+            log_every_n_steps=min(cfg.trainer.log_every_n_steps, len(data.batches)),
             callbacks=[keep, *(build(callback) for callback in cfg.callbacks.values())],
             logger=build_loggers(run, folder, name),
             plugins=[AtomicCheckpointIO()],
@@ -174,6 +188,15 @@ def fit(run: Run, model: Settings, folder: Path, name: str, resume: str | Path |
     finally:
         wandb.finish()
     return checkpoint
+
+
+def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Recipe, MLRDataModule]:
+    """Everything that trains one model."""
+    recipe: Recipe = build(model["recipe"])
+    task = build_task(model, recipe, build_retrieval(run.cfg.dataset, run.manifest), **parts)
+    batch = (recipe.batch.identities, recipe.batch.images)
+    how = {"augment": recipe.augment, "seed": run.cfg.seed, **run.cfg.loader}
+    return task, recipe, MLRDataModule(run.manifest, recipe.image_size, batch, **how)
 
 
 def meta_of(run: Run, model: Settings) -> Settings:
@@ -192,12 +215,18 @@ def meta_of(run: Run, model: Settings) -> Settings:
 
 
 def build_loggers(run: Run, folder: Path, name: str) -> list[Any]:
-    loggers: list[Any] = [CSVLogger(folder, name="", version="log", flush_logs_every_n_steps=10)]
+    loggers: list[Any] = [CSVLogger(folder, name="", version=unused(folder, "log"), flush_logs_every_n_steps=10)]
     if run.cfg.get("logger"):
         config: Any = OmegaConf.to_container(run.cfg, resolve=True)
         config["data_hash"] = run.manifest.hash()
         loggers.append(build(run.cfg.logger, save_dir=folder, name=name, group=run.cfg.name, config=config))
     return loggers
+
+
+def unused(folder: Path, name: str) -> str:
+    """`name`, or name_2, name_3, ... where a run before this one has left its own."""
+    number = 1 + sum(1 for _ in folder.glob(f"{name}*"))
+    return name if number == 1 else f"{name}_{number}"
 
 
 @hydra.main(config_path=configuration_folder(), config_name="train", version_base="1.3")

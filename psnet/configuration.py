@@ -49,7 +49,7 @@ def build(settings: Mapping[str, Any], **arguments: Any) -> Any:
         return instantiate({**settings, "_partial_": True}, _convert_="all")(**arguments)
     except USER_ERRORS:
         raise
-    except ValueError as error:  # of the outermost constructor
+    except (ValueError, TypeError) as error:  # of the outermost constructor
         raise SettingsError(f"{settings['_target_']}: {error}") from error
     except InstantiationException as error:  # of one inside
         cause = error.__cause__
@@ -63,7 +63,7 @@ def build(settings: Mapping[str, Any], **arguments: Any) -> Any:
 def build_manifest(dataset: DictConfig, join: Mapping[str, DictConfig] | None = None) -> Manifest:
     """Read, verify and check a data set, and the training images of those that join it."""
     manifest: Manifest = build(dataset.source).prepare()
-    for other in (join or {}).values():
-        manifest = manifest.joined(build(other.source).prepare())
+    for name, other in (join or {}).items():
+        manifest = manifest.joined(build(other.source).prepare(), name)
     log.info("%s as an MLR set\n%s", dataset.name, manifest.describe())
     return manifest

@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 
 from psnet.data.samples import DataError
@@ -81,12 +81,24 @@ class Manifest:
             digest.update(repr(astuple_text(row)).encode())
         return digest.hexdigest()
 
-    def joined(self, other: Manifest) -> Manifest:
-        """This set, trained on together with the training images of another."""
-        clash = set(self.roots) & set(other.roots)
-        if clash:
-            raise DataError(f"data set {sorted(clash)[0]!r} is joined with itself; join sets of different names")
-        return Manifest(self.rows + tuple(other.split("train")), {**self.roots, **other.roots})
+    def joined(self, other: Manifest, name: str) -> Manifest:
+        """This set, trained on together with the training images of another (of one source), called `name` here.
+
+        Raises:
+            DataError: the name is in use, or both have an image in common.
+        """
+        if name in self.roots:
+            raise DataError(f"join.{name}: a data set of this name is there already; call it otherwise")
+        rows = tuple(replace(row, source=name) for row in other.split("train"))
+        known = {row.sha256 for row in self.rows}
+        shared = [row.path for row in rows if row.sha256 in known]
+        if shared:
+            raise DataError(
+                f"join.{name}: {len(shared)} of its {len(rows)} training images are there already, e.g. {shared[0]}. "
+                "One person would count as two, or be trained on and searched for. Join other sets"
+            )
+        (root,) = other.roots.values()
+        return Manifest(self.rows + rows, {**self.roots, name: root})
 
     def describe(self) -> str:
         lines = []

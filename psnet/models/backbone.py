@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,11 @@ def create_backbone(name: str, weights: str | None) -> tuple[nn.Module, list[int
         name: a timm model name. weights: "imagenet", a file, or None.
 
     Raises:
-        WeightsError: see `HRNetReID`.
+        ValueError: timm does not know the name. WeightsError: see `HRNetReID`.
     """
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+        raise ValueError(f"backbone={name!r} is not a model of timm; near it are {', '.join(near) or 'none'}")
     features: dict[str, Any] = {"features_only": True, "out_indices": (1, 2, 3, 4)}
     if weights == "imagenet":
         backbone = _from_hub(name, features)

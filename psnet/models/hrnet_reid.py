@@ -66,6 +66,7 @@ class HRNetReID(nn.Module):
         dropout: between batch norm and FC2.
 
     Raises:
+        ValueError: timm does not know the backbone.
         WeightsError: the weights cannot be had or do not cover the whole backbone.
     """
 

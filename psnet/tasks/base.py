@@ -112,9 +112,12 @@ class Task(pl.LightningModule):
     def on_fit_start(self) -> None:
         self._seed = torch.initial_seed()
 
-    def on_train_epoch_start(self) -> None:
-        """Dropout too depends on (seed, epoch) alone, so a run that goes on draws what it would have drawn."""
-        torch.manual_seed(self._seed + self.current_epoch)
+    def on_train_batch_start(self, batch: PairBatch, batch_idx: int) -> None:
+        """Dropout too depends on the seed and the number of the batch alone, so a run that goes on repeats an
+        unbroken one. Each process draws its own."""
+        batches = int(self.trainer.num_training_batches)
+        number = (self.current_epoch * batches + batch_idx) * self.trainer.world_size + self.global_rank
+        torch.manual_seed(self._seed * 1_000_003 + number)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """All alike, as in the method."""

@@ -44,17 +44,26 @@ def test_where_the_images_lie_does_not_change_the_hash():
     assert replace(MANIFEST, roots={"set": Path("/elsewhere")}).hash() == MANIFEST.hash()
 
 
+def another(*rows: Row) -> Manifest:
+    """Of other images than MANIFEST."""
+    return Manifest(tuple(replace(r, sha256="6" * 64) for r in rows), {"set": Path("/another")})
+
+
 def test_labels_are_without_gaps_and_keep_sources_apart():
-    other = Manifest((replace(row(pid=1), source="other"), replace(row("x.png", pid=7), source="other")), {"other": Path()})
-    labels = MANIFEST.joined(other).train_labels()
-    assert labels == {("other", 1): 0, ("other", 7): 1, ("set", 1): 2}
+    joined = MANIFEST.joined(another(row(pid=1), row("x.png", pid=7)), "other")
+    assert joined.train_labels() == {("other", 1): 0, ("other", 7): 1, ("set", 1): 2}
+    assert [joined.path(r) for r in joined.rows[-2:]] == [Path("/another/a.png"), Path("/another/x.png")]
 
 
-def test_joining_takes_training_images_only_and_never_the_same_set():
-    other = Manifest((replace(row(split="query"), source="other"),), {"other": Path()})
-    assert MANIFEST.joined(other).rows == MANIFEST.rows
-    with pytest.raises(DataError, match="'set' is joined with itself"):
-        MANIFEST.joined(MANIFEST)
+def test_joining_takes_training_images_only():
+    assert MANIFEST.joined(another(row(split="query")), "other").rows == MANIFEST.rows
+
+
+def test_joining_the_same_images_or_the_same_name():
+    with pytest.raises(DataError, match=r"join\.set: a data set of this name is there already"):
+        MANIFEST.joined(another(row()), "set")
+    with pytest.raises(DataError, match=r"join\.again: 3 of its 3 training images are there already, e\.g\. a\.png"):
+        MANIFEST.joined(MANIFEST, "again")
 
 
 def test_files_that_are_no_manifest(tmp_path: Path):

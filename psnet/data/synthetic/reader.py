@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -74,8 +75,8 @@ def _draw_set(folder: Path, keys: list[tuple[int, int, int]], size: tuple[int, i
     beside.mkdir(parents=True, exist_ok=True)
     try:
         jobs = [(beside, key, size, seed) for key in keys]
-        with get_context("spawn").Pool(min(os.cpu_count() or 1, 8)) as pool:
-            done = pool.imap_unordered(_draw_file, jobs, chunksize=32)
+        with ProcessPoolExecutor(min(os.cpu_count() or 1, 8), mp_context=get_context("spawn")) as pool:
+            done = pool.map(_draw_file, jobs, chunksize=32)
             for _ in track(done, "Drawing people", len(jobs), console=Console(stderr=True), transient=True):
                 pass
         _put(beside, folder)

@@ -1,0 +1,172 @@
+"""Every configuration file composes and builds what it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from torchvision import tv_tensors
+
+from evaluate import build_task, build_trainer
+from psnet.configuration import SettingsError, build, configuration_folder
+from psnet.data.source import MLRSource
+from psnet.metrics import RetrievalMetric
+from psnet.models import VDSRCA, HRNetReID
+from psnet.tasks import PSHRNet, Recipe, Task
+
+CONF = Path(__file__).parents[1] / "conf"
+NEEDED = {"csv": ["dataset.source.reader.path=x.csv"], "folder": ["dataset.source.reader.root=x"]}
+"""What data sets of one's own cannot know."""
+
+
+def options(group: str) -> list[str]:
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def hydra() -> Iterator[None]:
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        yield
+
+
+def composed(*overrides: str) -> DictConfig:
+    return compose("train", ["name=test", "output_dir=unused", *overrides])
+
+
+def check_model(cfg: DictConfig) -> Task:
+    """Builds the task and its recipe, and the same of the phases before it."""
+    OmegaConf.set_struct(cfg, False)
+    if "reid" in cfg.model:
+        cfg.model.reid.num_classes, cfg.model.reid.weights = 3, None
+    model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    for part in (model.get("teacher"), model.get("sr_start")):
+        if part is not None:
+            check_one(part)
+            assert part["recipe"]["image_size"] == model["recipe"]["image_size"]
+    return check_one(model)
+
+
+def check_one(model: dict[str, Any]) -> Task:
+    recipe = build(model["recipe"])
+    assert isinstance(recipe, Recipe)
+    task = build_task(model, recipe, RetrievalMetric(expected=4))
+    optimizer = recipe.optimizer(task.parameter_groups())
+    for epoch in (0.0, recipe.epochs / 2, recipe.epochs - 0.1):
+        for group in optimizer.param_groups:
+            assert 0 < recipe.schedule(epoch=epoch, epochs=recipe.epochs, lr=group["lr"]) <= group["lr"]
+    return task
+
+
+@pytest.mark.parametrize("name", options("dataset"))
+def test_data_sets(name: str):
+    cfg = composed(f"dataset={name}", *NEEDED.get(name, ()))
+    assert cfg.dataset.name == name
+    source = build(cfg.dataset.source)
+    assert isinstance(source, MLRSource)
+    assert cfg.dataset.shots in ("single", "multi")
+
+
+@pytest.mark.parametrize("name", options("model"))
+def test_models(name: str):
+    check_model(composed(f"model={name}"))
+
+
+def test_the_published_method():
+    """method.md's numbers, as composed."""
+    cfg = composed("dataset=mlr_market", "model=ps_hrnet")
+    assert cfg.model.reid.weights == "imagenet"
+    assert cfg.model.teacher.reid.weights == "imagenet"
+    task = check_model(cfg)
+    assert isinstance(task, PSHRNet)
+    assert sum(p.numel() for p in task.sr.parameters()) == 677_448
+    assert (task.ce_weight, task.triplet_weight, task.sr_weight, task.ps_weight) == (1.15, 1.0, 0.5, 0.5)
+    assert task.sr_lr is None
+    recipe, teacher = build(cfg.model.recipe), build(cfg.model.teacher.recipe)
+    assert (recipe.image_size, recipe.epochs, recipe.batch.identities, recipe.batch.images) == ([256, 128], 71, 6, 4)
+    assert (teacher.image_size, teacher.batch.identities, teacher.batch.images) == ([256, 128], 8, 4)
+    assert [recipe.schedule(epoch=e, epochs=71, lr=0.0085) for e in (0, 5)] == [3e-4, 0.0085]
+    assert teacher.schedule(epoch=0, epochs=71, lr=0.0085) == 0.0085
+
+
+@pytest.mark.parametrize("name", options("experiment"))
+def test_experiments(name: str):
+    cfg = composed(f"experiment={name}")
+    check_model(cfg)
+    data, _, row = name.partition("_")
+    assert cfg.dataset.name.removeprefix("mlr_") == data
+    assert {"id": "view", "id_sr": "sr", "id_sr_ps": "teacher", "sr": "low_first"}[row] in cfg.model
+
+
+@pytest.mark.parametrize("name", options("net"))
+def test_networks(name: str):
+    node: Any = OmegaConf.to_container(composed(f"+net@x={name}").x)
+    given = {"num_classes": 3, "weights": None} if "num_classes" in node else {}
+    network = build(node | given)
+    assert isinstance(network, (VDSRCA, HRNetReID))
+
+
+def check_augmentation(recipe: Recipe) -> None:
+    image = tv_tensors.Image(torch.randint(0, 256, (3, *recipe.image_size), dtype=torch.uint8))
+    low, high = recipe.augment(image, image.clone())
+    assert low.dtype == torch.uint8
+    assert torch.equal(low, high)
+
+
+@pytest.mark.parametrize("name", options("recipe"))
+def test_recipes(name: str):
+    recipe = build(composed(f"+recipe@x={name}").x)
+    assert isinstance(recipe, Recipe)
+    check_augmentation(recipe)
+
+
+@pytest.mark.parametrize("name", options("augment"))
+def test_augmentations(name: str):
+    """Each in the place of a recipe's own."""
+    check_augmentation(build(composed("+recipe@x=small", f"augment@x.augment={name}").x))
+
+
+@pytest.mark.parametrize("name", options("trainer"))
+def test_trainers(name: str, tmp_path: Path):
+    trainer = build_trainer(composed(f"trainer={name}").trainer, logger=False, default_root_dir=tmp_path, max_epochs=1)
+    assert isinstance(trainer, pl.Trainer)
+
+
+@pytest.mark.parametrize("name", options("callbacks"))
+def test_callbacks(name: str):
+    built = [build(callback) for callback in composed(f"callbacks={name}").callbacks.values()]
+    assert built
+    assert all(isinstance(callback, pl.Callback) for callback in built)
+
+
+def test_loggers(tmp_path: Path):
+    assert not composed("logger=none").get("logger")
+    given = {"save_dir": tmp_path, "name": "run", "group": "runs", "config": {"seed": 0}}
+    logger = build(composed("logger=wandb").logger, **given)
+    logger.experiment.finish()
+    assert isinstance(logger, pl.loggers.WandbLogger)
+    assert options("logger") == ["none", "wandb"]
+
+
+def test_evaluation():
+    cfg = compose("evaluate", ["checkpoint=x.ckpt", "output_dir=unused"])
+    assert cfg.get("dataset") is None
+    assert set(composed().report) == set(cfg.report)
+    assert compose("evaluate", ["checkpoint=x", "output_dir=unused", "dataset=mlr_viper"]).dataset.name == "mlr_viper"
+
+
+@pytest.mark.parametrize("typo", ["dataset=mlr_vipre", "model.recipe.epoch=3", "modle=ps_hrnet"])
+def test_a_typo_is_an_error(typo: str):
+    with pytest.raises(HydraException, match=r"(?s)mlr_vipre.*mlr_viper|epoch|modle"):
+        composed(typo)
+
+
+def test_a_constructor_is_the_schema():
+    with pytest.raises(SettingsError, match=r"psnet\.models\.VDSRCA.*unexpected keyword.*depth"):
+        build({"_target_": "psnet.models.VDSRCA", "depth": 3})
