@@ -95,7 +95,9 @@ def test_without_twins_both_are_zero_with_a_zero_gradient():
     restored = torch.rand(2, 3, 4, 2, requires_grad=True)
     student = torch.rand(2, 5, requires_grad=True)
     nobody = torch.zeros(2, dtype=torch.bool)
-    loss = restoration(restored, torch.rand(2, 3, 4, 2), nobody) + feature_distance([torch.rand(2, 5)], [student], nobody)
+    loss = restoration(restored, torch.rand(2, 3, 4, 2), nobody) + feature_distance(
+        [torch.rand(2, 5)], [student], nobody
+    )
     loss.backward()
     assert loss.item() == 0
     assert not restored.grad.any()

@@ -51,7 +51,12 @@ TINY = [
 
 def small_phase(name: str) -> list[str]:
     recipe = f"model.{name}.recipe"
-    return [f"{recipe}.epochs=1", f"{recipe}.validate_every=1", f"{recipe}.batch.identities=2", f"{recipe}.batch.images=2"]
+    return [
+        f"{recipe}.epochs=1",
+        f"{recipe}.validate_every=1",
+        f"{recipe}.batch.identities=2",
+        f"{recipe}.batch.images=2",
+    ]
 
 
 PHASES = {
@@ -210,7 +215,9 @@ def test_other_settings_mean_another_teacher(whole: Ran, world: World, other: st
     assert hashed(other) != hashed()
 
 
-def test_a_phase_that_was_killed_goes_on(world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
+def test_a_phase_that_was_killed_goes_on(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
     """The process ends after the first of two epochs of the teacher."""
     two = ["model.teacher.recipe.epochs=2", "model.sr_start=null", "untrained=false"]
     run(world, "unbroken", "ps_hrnet_demo", *two, f"phases_dir={world.folder / 'unbroken_phases'}")
@@ -222,9 +229,10 @@ def test_a_phase_that_was_killed_goes_on(world: World, caplog: pytest.LogCapture
         if self.current_epoch == 1:
             raise _Killed
 
-    with monkeypatch.context() as patch, pytest.raises(_Killed):
+    with monkeypatch.context() as patch:
         patch.setattr("psnet.tasks.ReID.on_train_epoch_start", die)
-        main_job.train(cfg)
+        with pytest.raises(_Killed):
+            main_job.train(cfg)
     (folder,) = kept.iterdir()
     assert not (folder / "model.ckpt").exists()
     with caplog.at_level(logging.INFO):
@@ -324,7 +332,11 @@ def test_restoration_alone(world: World):
     [
         (["model.recipe.image_size=[60,32]"], SettingsError, r"image_size=\[60, 32\] must be .*multiples of 32"),
         (["model.recipe.batch.identities=5"], DataError, r"a batch needs 5 identities, the training set has 4"),
-        (["model.reid.backbone=hrnet_w33"], SettingsError, r"'hrnet_w33' is not a model of timm; near it are hrnet_w32"),
+        (
+            ["model.reid.backbone=hrnet_w33"],
+            SettingsError,
+            r"'hrnet_w33' is not a model of timm; near it are hrnet_w32",
+        ),
         (["model.view=side"], SettingsError, r"model\.view='side' must be high"),
         (["logger=wandb", "logger.mode=maybe"], SettingsError, r"logger\.mode='maybe' must be auto"),
         (["dataset.source.protocol.low_cameras=[7]"], DataError, r"7"),

@@ -101,7 +101,7 @@ def test_the_loaders(tiny: Manifest, workers: int):
     data = MLRDataModule(tiny, SIZE, batch=(2, 2), augment=augment, eval_batch_size=3, workers=workers)
     batches = list(data.train_dataloader())
     assert all(isinstance(batch, PairBatch) and batch.low.shape == (4, 3, 64, 32) for batch in batches)
-    assert all(0 <= batch.low.min() and batch.low.max() <= 1 for batch in batches)
+    assert all(batch.low.min() >= 0 and batch.low.max() <= 1 for batch in batches)
     sums = [round(batch.low.sum().item(), 2) for batch in batches]
     alone = MLRDataModule(tiny, SIZE, batch=(2, 2), augment=augment, workers=0)
     assert sums == [round(batch.low.sum().item(), 2) for batch in alone.train_dataloader()]

@@ -18,7 +18,11 @@ def row(path: str = "a.png", **more: object) -> Row:
 
 ROOTS = {"set": Path("/somewhere")}
 MANIFEST = Manifest(
-    (row(), row("b, with a comma.png", rate=1.0, interpolation="", native_low=True), row("c.png", high="d.png", rate=2.5)),
+    (
+        row(),
+        row("b, with a comma.png", rate=1.0, interpolation="", native_low=True),
+        row("c.png", high="d.png", rate=2.5),
+    ),
     ROOTS,
 )
 

@@ -141,6 +141,8 @@ def test_what_does_not_fit_is_named(protocol: dict[str, object], message: str):
 
 
 def test_identities_in_train_and_test_are_refused():
-    samples = tuple(Sample(Path(f"{part}.png"), 1, 1 + (part == "query"), part) for part in ("train", "query", "gallery"))
-    with pytest.raises(DataError, match="1 identities are in train and test, e.g. pid 1"):
+    samples = tuple(
+        Sample(Path(f"{part}.png"), 1, 1 + (part == "query"), part) for part in ("train", "query", "gallery")
+    )
+    with pytest.raises(DataError, match=r"1 identities are in train and test, e\.g\. pid 1"):
         made(SampleSet("both", Path("/nowhere"), samples, published={}), train_identities=None)

@@ -44,7 +44,7 @@ def test_what_it_found_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 def test_an_identity_with_one_training_image(tmp_path: Path):
     names = {**four(tmp_path), "0_1.png": (0, 1)}
-    with pytest.raises(DataError, match="1 training identities have one image only, e.g. pid 0"):
+    with pytest.raises(DataError, match=r"1 training identities have one image only, e\.g\. pid 0"):
         prepare(tmp_path, names, protocol=SORTED)
     assert {row.pid for row in prepare(tmp_path, names, protocol=SORTED, singletons="drop").split("train")} == {1}
     assert {row.pid for row in prepare(tmp_path, names, protocol=SORTED, singletons="keep").split("train")} == {0, 1}

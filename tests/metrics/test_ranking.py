@@ -21,7 +21,11 @@ def random_case(seed: int, queries: int = 6, gallery: int = 15, people: int = 4,
     embeddings = [random.normal(size=(n, 3)) for n in (queries, gallery)]
     pids = [random.integers(-1 if junk and n == gallery else 0, people, n) for n in (queries, gallery)]
     camids = [random.integers(0, 3, n) for n in (queries, gallery)]
-    return [torch.from_numpy(x) for x in embeddings], [torch.from_numpy(x) for x in pids], [torch.from_numpy(x) for x in camids]
+    return (
+        [torch.from_numpy(x) for x in embeddings],
+        [torch.from_numpy(x) for x in pids],
+        [torch.from_numpy(x) for x in camids],
+    )
 
 
 def slow(q: Tensor, g: Tensor, pids, camids, q_index: int, camera_rule: bool, junk: int | None):  # type: ignore[no-untyped-def]
@@ -149,7 +153,11 @@ def test_half_precision_is_promoted():
 @pytest.mark.parametrize(
     ("query", "gallery", "message"),
     [
-        (torch.tensor([[1.0, torch.nan]]), torch.ones(2, 2), "1 of 1 query embeddings hold NaN or infinity, the first is number 0"),
+        (
+            torch.tensor([[1.0, torch.nan]]),
+            torch.ones(2, 2),
+            "1 of 1 query embeddings hold NaN or infinity, the first is number 0",
+        ),
         (torch.ones(1, 2), torch.tensor([[1.0, 1.0], [torch.inf, 1.0]]), "1 of 2 gallery embeddings .* number 1"),
         (torch.ones(1, 2), torch.ones(2, 3), "query embeddings have 2 numbers, gallery embeddings 3"),
         (torch.ones(0, 2), torch.ones(2, 2), r"query embeddings have shape \(0, 2\)"),

@@ -16,7 +16,10 @@ def test_psnr_against_the_formula_and_another_library():
     image, reference = torch.rand(3, 3, 16, 12), torch.rand(3, 3, 16, 12)
     found = psnr(image, reference)
     for i in range(3):
-        error = sum((a - b) ** 2 for a, b in zip(image[i].flatten(), reference[i].flatten(), strict=True)) / image[i].numel()
+        error = (
+            sum((a - b) ** 2 for a, b in zip(image[i].flatten(), reference[i].flatten(), strict=True))
+            / image[i].numel()
+        )
         assert found[i].item() == pytest.approx(10 * math.log10(1 / float(error)), abs=1e-4)
     theirs = peak_signal_noise_ratio(image, reference, 1.0, dim=(1, 2, 3), reduction="none")
     torch.testing.assert_close(found.float(), theirs)

@@ -77,7 +77,9 @@ def test_per_rate_splits_the_queries():
 
 
 def test_a_rate_without_any_match_has_counts_only():
-    found = evaluate_ranking(torch.eye(2), torch.eye(2), Labels(torch.tensor([0, 5])), Labels(torch.tensor([0, 1])), camera_rule=False)
+    found = evaluate_ranking(
+        torch.eye(2), torch.eye(2), Labels(torch.tensor([0, 5])), Labels(torch.tensor([0, 1])), camera_rule=False
+    )
     table = per_rate(found, torch.tensor([2.0, 3.0]))
     assert table[3.0] == {"queries": 1, "queries_without_match": 1}
     assert not any(math.isnan(value) for value in table[2.0].values())

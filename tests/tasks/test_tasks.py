@@ -146,7 +146,9 @@ def test_one_batch_is_overfitted(kind: str):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    smallest_ce = -(0.925 * torch.tensor(0.925).log() + 3 * 0.025 * torch.tensor(0.025).log())  # smoothing 0.1, 4 classes
+    smallest_ce = -(
+        0.925 * torch.tensor(0.925).log() + 3 * 0.025 * torch.tensor(0.025).log()
+    )  # smoothing 0.1, 4 classes
     assert losses[-1] < 0.6 * losses[0]
     assert terms["ce"] < smallest_ce + 0.15
     assert terms["triplet"] < 0.1

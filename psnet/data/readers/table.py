@@ -96,8 +96,8 @@ def read_csv(path: str | Path, root: str | Path | None = None) -> SampleSet:
 
     Columns: `path` of the image, relative to root; `pid`, any string (see `numbered` for the pids they
     become). And if wanted: `camid`, a whole number; `split`, one of train, test, query, gallery; `rate`,
-    above 1 if the file is low already, or "low" if it is, by a factor nobody knows; `high`, path of the sharp twin of such a file. An empty cell says
-    nothing. Other columns are not used, and the notes say so.
+    above 1 if the file is low already, or "low" if it is, by a factor nobody knows; `high`, path of the sharp twin of
+    such a file. An empty cell says nothing. Other columns are not used, and the notes say so.
 
     Args:
         root: where paths begin; the folder of the CSV file if not given.
