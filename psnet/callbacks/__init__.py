@@ -1,6 +1,7 @@
 """What watches a run."""
 
 from psnet.callbacks.dashboard import Dashboard
+from psnet.callbacks.progress import Progress
 from psnet.callbacks.throughput import Throughput
 
-__all__ = ["Dashboard", "Throughput"]
+__all__ = ["Dashboard", "Progress", "Throughput"]

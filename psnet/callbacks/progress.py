@@ -1,0 +1,54 @@
+"""How far a run is."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import RichProgressBar
+from rich import get_console
+
+log = logging.getLogger(__name__)
+
+VALIDATED = ("val/rank1", "val/mAP", "val/psnr_restored")
+"""What the line of an epoch tells of its validation, where there was one."""
+
+
+class Progress(RichProgressBar):
+    """Lightning's bar, with the time left of the whole run beside the losses.
+
+    Where the output is no terminal, such as a log file, a bar cannot be seen; there it is one line per epoch.
+    """
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._begun, self._first_step = time.perf_counter(), trainer.global_step
+        super().on_train_start(trainer, pl_module)
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
+        figures = super().get_metrics(trainer, pl_module)
+        losses = {name.removeprefix("train/"): value for name, value in figures.items() if name != "v_num"}
+        return {"left": self._left(trainer), **losses}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_train_epoch_end(trainer, pl_module)
+        if self.is_enabled and not get_console().is_terminal:
+            losses = self.get_metrics(trainer, pl_module)
+            left = losses.pop("left")
+            found = {
+                name: float(trainer.callback_metrics[name]) for name in VALIDATED if name in trainer.callback_metrics
+            }
+            figures = ", ".join(f"{name} {value:.3f}" for name, value in {**losses, **found}.items())
+            log.info("epoch %d of %s: %s; %s left", trainer.current_epoch + 1, trainer.max_epochs, figures, left)
+
+    def _left(self, trainer: pl.Trainer) -> str:
+        """At the pace so far, of this process: a run that goes on does not count what came before."""
+        done = trainer.global_step - self._first_step
+        if not done:
+            return "?"
+        seconds = (
+            (time.perf_counter() - self._begun) / done * (trainer.estimated_stepping_batches - trainer.global_step)
+        )
+        return str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,165 @@
+"""What a person sees of a run: how far it is, how fast, and pictures."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import rich
+import torch
+from pytorch_lightning.loggers import CSVLogger
+from rich.console import Console
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from psnet.callbacks import Progress, Throughput, dashboard, throughput
+from psnet.data.dataset import PairBatch
+from psnet.report import Crop, Entry, RankedList
+
+STEPS, SIZE = 4, 6
+
+
+class Line(pl.LightningModule):
+    """Fits one number, and validates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
+        loss = (self.weight - 1).square()
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
+        self.log("val/rank1", torch.tensor(0.25), batch_size=SIZE)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def fit(folder: Path, *callbacks: pl.Callback, epochs: int = 2, resume: Path | None = None) -> pl.Trainer:
+    image = torch.zeros(3, 4, 2)
+    pair = PairBatch(image, image, torch.tensor(True), torch.tensor(0), torch.tensor(1.0))
+    loader = DataLoader([pair] * (STEPS * SIZE), batch_size=SIZE)
+    bar = any(isinstance(callback, Progress) for callback in callbacks)
+    trainer = pl.Trainer(
+        max_epochs=epochs,
+        accelerator="cpu",
+        callbacks=list(callbacks),
+        logger=CSVLogger(folder),
+        default_root_dir=folder,
+        enable_checkpointing=True,
+        enable_progress_bar=bar,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+        num_sanity_val_steps=0,
+    )
+    trainer.fit(Line(), loader, loader, ckpt_path=resume)
+    return trainer
+
+
+@pytest.fixture
+def console(monkeypatch: pytest.MonkeyPatch):
+    """Where rich writes, as a terminal or not."""
+
+    def set_up(terminal: bool) -> io.StringIO:
+        out = io.StringIO()
+        made = Console(file=out, force_terminal=terminal, width=160)
+        monkeypatch.setattr(rich, "_console", made)
+        monkeypatch.setattr("pytorch_lightning.callbacks.progress.rich_progress.reconfigure", lambda **_: None)
+        return out
+
+    return set_up
+
+
+def test_a_file_gets_one_line_per_epoch(tmp_path: Path, console, caplog: pytest.LogCaptureFixture):
+    console(terminal=False)
+    with caplog.at_level(logging.INFO):
+        fit(tmp_path, Progress())
+    lines = [record.getMessage() for record in caplog.records if record.name == "psnet.callbacks.progress"]
+    assert len(lines) == 2
+    assert re.fullmatch(r"epoch 1 of 2: loss \d\.\d{3}, val/rank1 0\.250; \d:\d\d:\d\d left", lines[0])
+    assert lines[1].endswith("; 0:00:00 left")
+
+
+def test_a_terminal_gets_a_bar_with_the_time_left(tmp_path: Path, console, caplog: pytest.LogCaptureFixture):
+    out = console(terminal=True)
+    with caplog.at_level(logging.INFO):
+        fit(tmp_path, Progress())
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
+    assert re.search(r"Epoch 1/1 .*4/4.*left: 0:00:00 loss: \d", plain)
+    assert "v_num" not in plain
+    assert not [record for record in caplog.records if record.name == "psnet.callbacks.progress"]
+
+
+class Clock:
+    """Time that a test makes pass."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+class Passing(pl.Callback):
+    """Every training batch takes `seconds`."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self.clock, self.seconds = clock, seconds
+
+    def on_train_batch_start(self, *_: object) -> None:
+        self.clock.now += self.seconds
+
+    def on_validation_start(self, *_: object) -> None:
+        self.clock.now += 1000.0
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_time_left_of_a_run_that_goes_on(tmp_path: Path, console, monkeypatch, caplog: pytest.LogCaptureFixture):
+    """Steps made before do not count as fast ones."""
+    first = fit(tmp_path, epochs=1)
+    console(terminal=False)
+    clock = Clock()
+    monkeypatch.setattr("psnet.callbacks.progress.time", clock)
+    monkeypatch.setattr(Passing, "on_validation_start", lambda *_: None)
+    with caplog.at_level(logging.INFO):
+        assert first.checkpoint_callback is not None
+        path = Path(first.checkpoint_callback.best_model_path)  # type: ignore[attr-defined]
+        fit(tmp_path, Passing(clock, 10.0), Progress(), epochs=3, resume=path)
+    lines = [record.getMessage() for record in caplog.records if record.name == "psnet.callbacks.progress"]
+    assert [line.rpartition("; ")[2] for line in lines] == ["0:00:40 left", "0:00:00 left"]
+
+
+def test_throughput_counts_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    clock = Clock()
+    monkeypatch.setattr(throughput, "time", clock)
+    seen: list[float] = []
+
+    class Look(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
+            if "train/images_per_s" in trainer.callback_metrics:
+                seen.append(float(trainer.callback_metrics["train/images_per_s"]))
+
+    fit(tmp_path, Passing(clock, 2.0), Throughput(every_n_steps=3), Look())
+    assert set(seen) == {SIZE / 2.0}
+    assert len(seen) == 2 + STEPS  # from the third step of the first epoch on
+
+
+def test_a_strip_frames_right_and_wrong():
+    def crop(value: int) -> Crop:
+        return Crop(np.full((8, 4, 3), value, np.uint8), "")
+
+    ranked = RankedList(crop(1), [Entry(crop(2), 0.9, True), Entry(crop(3), 0.8, False)], ap=0.5, first_hit=1)
+    picture = dashboard.strip(ranked)
+    border = dashboard.BORDER
+    width = 4 + 2 * border
+    assert picture.shape == (8 + 2 * border, 3 * width, 3)
+    assert [tuple(picture[0, i * width]) for i in range(3)] == [(255, 255, 255), dashboard.RIGHT, dashboard.WRONG]
+    assert [int(picture[border, i * width + border, 0]) for i in range(3)] == [1, 2, 3]

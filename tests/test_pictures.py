@@ -1,0 +1,99 @@
+"""Which images are shown, and that they are the right ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from psnet.data.dataset import EvalDataset
+from psnet.data.manifest import Manifest
+from psnet.metrics import RetrievalMetric, psnr
+from psnet.models import VDSRCA
+from psnet.pictures import choose_queries, choose_restorations, pixels, ranked_list, restorations
+from psnet.tasks import SuperResolution, Task
+
+SIZE = (64, 32)
+
+
+@pytest.fixture(scope="module")
+def images(tiny: Manifest) -> EvalDataset:
+    return EvalDataset(tiny, SIZE)
+
+
+def retrieval(images: EvalDataset):
+    """Embeddings by which the first query's best is wrong, and all others' are right."""
+    rows = images.rows
+    embedding = torch.stack([F.one_hot(torch.tensor(row.pid), 20).float() for row in rows])
+    embedding[0] = 0.6 * embedding[0] + 0.8 * embedding[-1]
+    metric = RetrievalMetric(expected=len(rows))
+    columns = [torch.tensor([getattr(row, name) for row in rows]) for name in ("pid", "camid", "rate")]
+    is_query = torch.tensor([row.split == "query" for row in rows])
+    metric.update(embedding, *columns, is_query, torch.arange(len(rows)))
+    metric.compute()
+    assert metric.found is not None
+    return metric.found
+
+
+def test_queries_by_kind(images: EvalDataset):
+    found = retrieval(images)
+    assert images.rows[0].pid != images.rows[-1].pid
+    chosen = choose_queries(found.results, 2)
+    assert list(chosen) == ["random", "worst", "best"]
+    assert chosen["worst"][0] == 0
+    assert 0 not in chosen["best"]
+    assert len(set(chosen["random"])) == 2
+    assert choose_queries(found.results, 1000)["random"] != sorted(choose_queries(found.results, 1000)["random"])
+
+
+def test_queries_without_a_match_are_not_shown(images: EvalDataset):
+    results = retrieval(images).results
+    results.valid[0] = False
+    assert all(0 not in queries for queries in choose_queries(results, 100).values())
+
+
+def test_a_ranked_list_shows_its_images(images: EvalDataset):
+    shown = ranked_list(retrieval(images), images, 0, length=3)
+    row = images.rows[0]
+    assert shown.query.caption == f"pid {row.pid}, camera {row.camid}, {row.path}"
+    assert len(shown.entries) == 3
+    assert [entry.match for entry in shown.entries[:2]] == [False, False]
+    assert shown.first_hit == 3
+    assert [entry.score for entry in shown.entries] == sorted((e.score for e in shown.entries), reverse=True)
+    for entry in shown.entries:
+        (number,) = [i for i, other in enumerate(images.rows) if other.path == entry.crop.caption.split(", ")[-1]]
+        assert np.array_equal(entry.crop.image, pixels(images[number].low))  # gallery images are sharp
+
+
+def test_restorations_are_spread_over_the_rates(images: EvalDataset):
+    rates = {i: row.rate for i, row in enumerate(images.rows) if row.is_low}
+    there = Counter(rates.values())
+    number = len(there)
+    chosen = choose_restorations(images, number)
+    assert sorted(rates[i] for i in chosen) == sorted(there)
+    assert sorted(choose_restorations(images, 100)) == sorted(rates)
+
+
+def test_a_restoration_beside_its_figures(images: EvalDataset):
+    rows = choose_restorations(images, 2)
+    task = SuperResolution(VDSRCA(16, 1, start_as_identity=True)).eval()
+    for row, example in zip(rows, restorations(task, images, rows), strict=True):
+        item = images[row]
+        assert np.array_equal(example.restored, pixels(item.low))  # the identity
+        assert np.array_equal(example.high, pixels(item.high))
+        assert example.psnr_restored == pytest.approx(float(psnr(item.low[None], item.high[None])))
+        assert example.psnr_bicubic == pytest.approx(float(psnr(item.bicubic[None], item.high[None])))
+        assert example.low.shape[0] == round(64 / example.rate)
+
+
+def test_nothing_to_restore(images: EvalDataset):
+    assert restorations(Task().eval(), images, choose_restorations(images, 2)) == []
+    assert restorations(SuperResolution(VDSRCA(16, 1)).eval(), images, []) == []
+
+
+def test_pixels_round():
+    values = torch.tensor([0.0, 0.4, 0.6, 254.6]) / 255
+    assert pixels(values.expand(3, 1, 4))[0, :, 0].tolist() == [0, 0, 1, 255]
