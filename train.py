@@ -37,9 +37,11 @@ from psnet.tasks import Recipe, Task
 
 log = logging.getLogger("psnet")
 
-# Lightning's own call of a deprecated torch function, and its remark that a folder we made has files in it
+# Lightning's own call of a deprecated torch function, and its remarks that a folder we made has files in it, and that a
+# run goes on in another
 warnings.filterwarnings("ignore", message=r".*LeafSpec.*", category=FutureWarning)
 warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
+warnings.filterwarnings("ignore", message=r"The dirpath has changed")
 
 Settings = dict[str, Any]
 """A model's resolved configuration, plain values."""
@@ -185,6 +187,9 @@ def fit(run: Run, model: Settings, folder: Path, name: str, resume: str | Path |
             default_root_dir=folder,
         )
         trainer.fit(task, datamodule=data, ckpt_path=resume, weights_only=True)
+        if not checkpoint.is_file():
+            log.info("%s: nothing is left to train", resume)
+            trainer.save_checkpoint(checkpoint)
     finally:
         wandb.finish()
     return checkpoint

@@ -290,6 +290,16 @@ def test_a_run_that_goes_on_ends_where_an_unbroken_one_does(whole: Ran, world: W
     assert on.metrics == whole.metrics
 
 
+def test_a_finished_run_is_scored_again(whole: Ran, world: World, caplog: pytest.LogCaptureFixture):
+    kept = [f"model.teacher_checkpoint={phases(world)['teacher'] / 'model.ckpt'}"]
+    kept += [f"model.sr_checkpoint={phases(world)['sr_start'] / 'model.ckpt'}"]
+    with caplog.at_level(logging.INFO):
+        again = run(world, "over", "ps_hrnet_demo", f"resume={whole.folder / 'last.ckpt'}", *kept, epochs=2)
+    assert "nothing is left to train" in caplog.text
+    assert_same_weights(again.folder / "last.ckpt", whole.folder / "last.ckpt")
+    assert again.metrics == whole.metrics
+
+
 def test_resuming_from_nothing(world: World):
     with pytest.raises(CheckpointError, match=r"checkpoint nowhere\.ckpt does not exist"):
         main_job.train(world.compose("unused", "hrnet_reid_small", "resume=nowhere.ckpt"))

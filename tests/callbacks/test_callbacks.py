@@ -121,7 +121,6 @@ class Passing(pl.Callback):
         self.clock.now += 1000.0
 
 
-@pytest.mark.filterwarnings("ignore:The dirpath has changed")
 def test_time_left_of_a_run_that_goes_on(tmp_path: Path, console, monkeypatch, caplog: pytest.LogCaptureFixture):
     """Steps made before do not count as fast ones."""
     first = fit(tmp_path, epochs=1)

@@ -1,0 +1,200 @@
+"""What the README and the pages of docs/ tell people to type is typed here.
+
+Commands are run as they stand, but on small images for two steps. Those that cannot be run are composed, and listed
+with the reason.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
+
+import train as main_job
+from evaluate import evaluate_checkpoint
+from psnet.cli import main as psnet
+from psnet.configuration import configuration_folder
+from psnet.data.synthetic import read_synthetic
+from tests.data.real import real_set
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+FULL_SIZE = "hours of a GPU"
+NOT_RUN = {
+    "python train.py dataset=mlr_market model=ps_hrnet": FULL_SIZE,
+}
+ELSEWHERE = ("pip", "export", "pytest")
+"""Not of this project; .ci/run does what the README says of them."""
+
+
+def typed(page: Path) -> Iterator[list[str]]:
+    """The commands of a page's shell blocks, as words."""
+    for block in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            for last, command in itertools.groupby(words, lambda word: word == "&&"):
+                if not last:
+                    yield list(command)
+
+
+COMMANDS = [list(words) for words in dict.fromkeys(tuple(words) for page in PAGES for words in typed(page))]
+TRAIN = [words[2:] for words in COMMANDS if words[:2] == ["python", "train.py"]]
+PSNET = [words[1:] for words in COMMANDS if words[0] == "psnet"]
+EVALUATE = [words[2:] for words in COMMANDS if words[:2] == ["python", "evaluate.py"]]
+
+
+def named(words: list[str]) -> str:
+    return " ".join(words) or "(nothing)"
+
+
+def jobs(words: list[str]) -> list[list[str]]:
+    """The overrides of each job that train.py would make of a command: more than one with -m."""
+    parser = OverridesParser.create()
+    choices = []
+    for override in parser.parse_overrides([word for word in words if word != "-m"]):
+        if override.is_sweep_override():
+            choices.append([f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()])
+        else:
+            choices.append([override.input_line or ""])
+    return [list(one) for one in itertools.product(*choices)]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, drawn: Path) -> Iterator[Path]:
+    """A folder to work in, with people's own images."""
+    folder = tmp_path_factory.mktemp("place")
+    people = read_synthetic(drawn, identities=8, cameras=3, images_per_camera=2, height=64, width=32)
+    lines = ["path,pid,camid"]
+    for sample in people.samples:
+        target = folder / "crops" / f"person{sample.pid}" / sample.path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(people.root / sample.path, target)
+        lines.append(f"{target.relative_to(folder)},{sample.pid},{sample.camid}")
+    (folder / "crops.csv").write_text("\n".join(lines) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        if "PSNET_DATA" in os.environ:
+            patch.setenv("PSNET_DATA", str(Path(os.environ["PSNET_DATA"]).resolve()))
+        patch.chdir(folder)
+        yield folder
+
+
+def composed(job: str, *overrides: str) -> DictConfig:
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        return compose(job, list(overrides))
+
+
+def shrink(cfg: DictConfig, drawn: Path, folder: str) -> DictConfig:
+    """Small images, two steps, nothing beside."""
+    phases = [cfg.model, *(cfg.model[name] for name in ("teacher", "sr_start") if cfg.model.get(name))]
+    for model in phases:
+        model.recipe.epochs, model.recipe.validate_every = 1, 1
+        model.recipe.batch.identities, model.recipe.batch.images = 2, 2
+        model.recipe.image_size = [64, 32]
+    reader = cfg.dataset.source.reader
+    if cfg.dataset.name == "mlr_synthetic":
+        reader.root = str(drawn)
+        reader.identities, reader.images_per_camera, reader.height, reader.width = 8, 2, 64, 32
+        cfg.dataset.source.protocol.train_identities = 4
+    cfg.trainer.max_steps = 2
+    cfg.trainer.enable_model_summary = False
+    cfg.loader.workers = 0
+    cfg.callbacks, cfg.logger, cfg.untrained = {}, None, False
+    cfg.output_dir, cfg.phases_dir = folder, "phases"
+    return cfg
+
+
+def needs(overrides: list[str]) -> None:
+    """Skip without the real data of a command."""
+    text = " ".join(overrides)
+    for name, folder in {"mlr_viper": "VIPeR", "viper": "VIPeR", "cuhk01": "CUHK01", "caviar": "CAVIAR4REID"}.items():
+        if name in text:
+            real_set(folder)
+
+
+# Every command
+
+
+def test_all_are_known():
+    heads = {words[0] for words in COMMANDS} - set(ELSEWHERE)
+    assert heads == {"python", "psnet"}
+    assert {words[1] for words in COMMANDS if words[0] == "python"} == {"train.py", "evaluate.py"}
+    assert set(NOT_RUN) <= {" ".join(words) for words in COMMANDS}
+
+
+@pytest.mark.parametrize("words", TRAIN, ids=named)
+def test_train_commands_compose(words: list[str], place: Path):
+    for overrides in jobs(words):
+        cfg = composed("train", *overrides, "output_dir=here", "name=run")
+        assert cfg.model["_target_"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [w for w in TRAIN if named(["python", "train.py", *w]) not in NOT_RUN], ids=named)
+def test_train_commands_run(words: list[str], place: Path, drawn: Path):
+    overrides = jobs(words)[0]
+    needs(overrides)
+    going_on = [word for word in overrides if word.startswith("resume=")]
+    if going_on:
+        finished_run(place, drawn, going_on[0].removeprefix("resume="))
+    cfg = shrink(composed("train", *overrides, "output_dir=here", "name=run"), drawn, f"run{TRAIN.index(words)}")
+    metrics = main_job.train(cfg)
+    assert metrics
+    assert (place / cfg.output_dir / "report.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", EVALUATE, ids=named)
+def test_evaluate_commands_run(words: list[str], place: Path, drawn: Path):
+    needs(["viper"])
+    cfg = composed("evaluate", *words, "output_dir=evaluated", "loader.workers=0")
+    finished_run(place, drawn, cfg.checkpoint)
+    assert evaluate_checkpoint(Path(cfg.checkpoint), cfg, place / "evaluated")["queries"] == 316
+
+
+def finished_run(place: Path, drawn: Path, checkpoint: str) -> None:
+    """There is a checkpoint of VIPeR at that place."""
+    if not (place / checkpoint).is_file():
+        overrides = ["dataset=mlr_viper", "model=ps_hrnet_small", "output_dir=here", "name=run"]
+        main_job.train(shrink(composed("train", *overrides), drawn, str(Path(checkpoint).parent)))
+
+
+@pytest.mark.parametrize("words", PSNET, ids=named)
+def test_psnet_commands_run(words: list[str], place: Path):
+    needs(words)
+    psnet(words)
+    if words[0] == "build-mlr":
+        assert (place / words[1] / "manifest.csv").is_file()
+        shutil.rmtree(place / words[1])
+
+
+def test_the_two_commands_are_what_ci_runs():
+    first = re.search(r"```bash\n(.*?)```", PAGES[0].read_text(encoding="utf-8"), re.DOTALL)
+    assert first is not None
+    script = (ROOT / ".ci" / "run").read_text().replace("pip install -q", "pip install")
+    for line in first[1].splitlines():
+        assert line.split("#")[0].strip() in script
+
+
+# Links
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", text):
+        file, _, anchor = target.partition("#")
+        other = (page.parent / file).resolve() if file else page
+        assert other.is_file(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", other.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}, target
