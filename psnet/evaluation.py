@@ -102,7 +102,7 @@ def report_of(
     parts: dict[str, Any] = {}
     if found.retrieval is not None:
         retrieval = found.retrieval
-        queries = choose_queries(retrieval.results, ranked_lists)
+        queries = choose_queries(retrieval, ranked_lists)
         parts["cmc"] = {"trained": cmc(retrieval.results)}
         parts["ranked"] = {k: [ranked_list(retrieval, images, q) for q in chosen] for k, chosen in queries.items()}
     return Report(

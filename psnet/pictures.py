@@ -12,21 +12,30 @@ from torch import Tensor
 
 from psnet.data.dataset import EvalDataset
 from psnet.data.draws import shuffled
-from psnet.metrics import QueryResults, Retrieval, psnr, ranked_gallery, ssim
+from psnet.metrics import Retrieval, psnr, ranked_gallery, ssim
 from psnet.report import Crop, Entry, RankedList, RestorationExample
 from psnet.report.content import Pixels
 from psnet.tasks import Task
 
 
-def choose_queries(results: QueryResults, number: int) -> dict[str, list[int]]:
-    """Queries with the highest and the lowest AP, and some drawn without regard to it, each kind labelled."""
+def choose_queries(retrieval: Retrieval, number: int) -> dict[str, list[int]]:
+    """Queries with the highest and the lowest AP, one a person, and some drawn without regard to it; labelled."""
+    results = retrieval.results
     valid = results.valid.nonzero().flatten().tolist()
     by_ap = sorted(valid, key=lambda query: (-float(results.ap[query]), query))
     return {
         "random": shuffled(valid, 0, "report")[:number],
-        "worst": by_ap[::-1][:number],
-        "best": by_ap[:number],
+        "worst": _one_a_person(by_ap[::-1], retrieval)[:number],
+        "best": _one_a_person(by_ap, retrieval)[:number],
     }
+
+
+def _one_a_person(queries: Sequence[int], retrieval: Retrieval) -> list[int]:
+    """The first query of each, in order."""
+    first: dict[int, int] = {}
+    for query in queries:
+        first.setdefault(int(retrieval.query.pid[query]), query)
+    return list(first.values())
 
 
 def ranked_list(retrieval: Retrieval, images: EvalDataset, query: int, length: int = 10) -> RankedList:

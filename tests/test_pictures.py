@@ -41,18 +41,33 @@ def retrieval(images: EvalDataset):
 def test_queries_by_kind(images: EvalDataset):
     found = retrieval(images)
     assert images.rows[0].pid != images.rows[-1].pid
-    chosen = choose_queries(found.results, 2)
+    chosen = choose_queries(found, 2)
     assert list(chosen) == ["random", "worst", "best"]
     assert chosen["worst"][0] == 0
     assert 0 not in chosen["best"]
     assert len(set(chosen["random"])) == 2
-    assert choose_queries(found.results, 1000)["random"] != sorted(choose_queries(found.results, 1000)["random"])
+    everything = choose_queries(found, 1000)
+    assert everything["random"] != sorted(everything["random"])
+    assert len(everything["random"]) == len(found.query.pid)
+
+
+def test_best_and_worst_show_a_person_once(images: EvalDataset):
+    found = retrieval(images)
+    ap = found.results.ap
+    for kind, order in (("best", 1), ("worst", -1)):
+        queries = choose_queries(found, 1000)[kind]
+        people = [int(found.query.pid[query]) for query in queries]
+        assert sorted(people) == sorted(set(found.query.pid.tolist()))
+        values = [order * float(ap[query]) for query in queries]
+        assert values == sorted(values, reverse=True)
+        for query, pid in zip(queries, people, strict=True):
+            assert values[queries.index(query)] == max(order * ap[found.query.pid == pid].double())
 
 
 def test_queries_without_a_match_are_not_shown(images: EvalDataset):
-    results = retrieval(images).results
-    results.valid[0] = False
-    assert all(0 not in queries for queries in choose_queries(results, 100).values())
+    found = retrieval(images)
+    found.results.valid[0] = False
+    assert all(0 not in queries for queries in choose_queries(found, 100).values())
 
 
 def test_a_ranked_list_shows_its_images(images: EvalDataset):

@@ -50,7 +50,7 @@ class Dashboard(pl.Callback):
                 for row, e in zip(rows, examples, strict=True)
             ]
         if task.retrieval_result is not None:
-            queries = choose_queries(task.retrieval_result.results, self.images)["random"]
+            queries = choose_queries(task.retrieval_result, self.images)["random"]
             lists = [ranked_list(task.retrieval_result, images, query) for query in queries]
             pictures["ranked"] = [wandb.Image(strip(one), caption=one.query.caption) for one in lists]
         return pictures

@@ -88,6 +88,12 @@ def _difference(new: float | None, old: float | None, places: int) -> str:
     return terms.decimals(None if new is None or old is None else new - old, places, sign=True)
 
 
+def _breakable(text: str) -> Markup:
+    """A path may go on in the next line after "/" and "_"."""
+    safe = str(Markup.escape(text))
+    return Markup(safe.replace("/", "/<wbr>").replace("_", "_<wbr>"))
+
+
 def _environment() -> Environment:
     environment = Environment(
         autoescape=True,
@@ -106,5 +112,6 @@ def _environment() -> Environment:
         about=terms.RANKED_LABELS,
         crop=pictures.crop,
         exact=pictures.exact,
+        breakable=_breakable,
     )
     return environment

@@ -34,8 +34,8 @@ _COUNTS = {
 _RANK = re.compile(r"rank([1-9]\d*)")
 
 RANKED_LABELS = {
-    "best": "Highest average precision. What the network can do at its best, not what it usually does.",
-    "worst": "Lowest average precision. Where it fails.",
+    "best": "Highest average precision, one query a person. What the network can do, not what it usually does.",
+    "worst": "Lowest average precision, one query a person. Where it fails.",
     "random": "Drawn at random, without regard to the result. The fair sample.",
 }
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from report_examples import example, picture, ranked_list
 
 from psnet.report import Crop, RateRow, Row, terms
+from tests.report.examples import example, picture, ranked_list
 
 
 def test_percent_in_place_of_fractions_is_refused() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_examples import HOSTILE, decode, example, full_report, ranked_list, read_page
 
 from psnet.report import Crop, RankedList, Report, RestorationRow, Row, render
 from psnet.report.page import mean_restoration
+from tests.report.examples import HOSTILE, decode, example, full_report, ranked_list, read_page
 
 
 @pytest.fixture

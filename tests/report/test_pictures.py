@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from report_examples import decode, picture
 
 from psnet.report import pictures
+from tests.report.examples import decode, picture
 
 
 @pytest.mark.parametrize("size", [(1, 1), (16, 39), (256, 128), (3, 500)])

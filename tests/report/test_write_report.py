@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_examples import full_report
 
 from psnet.report import Report, render, write_report
+from tests.report.examples import full_report
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from psnet.report import Crop, Entry, RankedList, RateRow, Report, RestorationEx
 from psnet.report.content import Pixels
 
 HOSTILE = '<script>alert("x")</script>&amp;\'.jpg'
-VOID = {"meta", "link", "img", "br", "hr", "input"}
+VOID = {"meta", "link", "img", "br", "wbr", "hr", "input"}
 
 
 @dataclass
