@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.progress import track
 
 from psnet.data.dataset import RowImages
-from psnet.data.manifest import Manifest, Row, write_manifest
+from psnet.data.manifest import Manifest, Row, exact, write_manifest
 from psnet.data.readers.table import LOW
 from psnet.data.samples import NO_CAMERA, DataError
 
@@ -32,7 +32,7 @@ def export(manifest: Manifest, folder: Path) -> Path:
         images.csv.
 
     Raises:
-        DataError: the folder exists, or two images would get one name.
+        DataError: the folder exists, something else is called `<folder>.part`, or two images would get one name.
     """
     if folder.exists():
         raise DataError(f"{folder} exists; give another folder, or remove it first")
@@ -51,11 +51,13 @@ def export(manifest: Manifest, folder: Path) -> Path:
 
 
 def _begin(manifest: Manifest, part: Path) -> None:
-    """An empty folder, or one that was begun with this manifest."""
+    """An empty folder, or one that was begun with this manifest; one that was begun with another is removed."""
+    begun = part / "manifest.csv"
+    if part.exists() and any(part.iterdir()) and not begun.is_file():
+        raise DataError(f"{part} is in the way and no unfinished set of ours; rename it, or give another folder")
     trial = part.with_name(part.name + ".csv")
     write_manifest(manifest, trial)
-    begun = part / "manifest.csv"
-    if part.exists() and not (begun.is_file() and begun.read_bytes() == trial.read_bytes()):
+    if begun.is_file() and begun.read_bytes() != trial.read_bytes():
         shutil.rmtree(part)
     part.mkdir(exist_ok=True)
     os.replace(trial, begun)
@@ -81,7 +83,7 @@ def _high_path(row: Row) -> str:
 
 def _record(row: Row) -> tuple[str | int, ...]:
     camid = "" if row.camid == NO_CAMERA else row.camid
-    rate = LOW if row.is_low and row.rate == 1 else f"{row.rate:g}"
+    rate = LOW if row.is_low and row.rate == 1 else exact(row.rate)
     return (seen_path(row), row.pid, camid, row.split, rate, _high_path(row))
 
 

@@ -122,7 +122,16 @@ def rate_name(rate: float) -> str:
 
 def astuple_text(row: Row) -> tuple[str, ...]:
     """A row as it stands in the CSV file."""
-    return tuple(f"{v:g}" if isinstance(v, float) else str(v) for v in asdict(row).values())
+    return tuple(exact(v) if isinstance(v, float) else str(v) for v in asdict(row).values())
+
+
+def exact(number: float) -> str:
+    """The shortest text that reads as this very number.
+
+    >>> exact(3.0), exact(8 / 3)
+    ('3', '2.6666666666666665')
+    """
+    return repr(number).removesuffix(".0")
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:

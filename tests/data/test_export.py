@@ -12,7 +12,7 @@ import torch
 from psnet.data import export as module
 from psnet.data.dataset import EvalDataset, PairDataset
 from psnet.data.export import export, seen_path
-from psnet.data.manifest import Manifest, read_manifest
+from psnet.data.manifest import Manifest, read_manifest, write_manifest
 from psnet.data.protocol import MLRProtocol
 from psnet.data.readers import read_csv
 from psnet.data.samples import DataError
@@ -92,8 +92,18 @@ def test_what_another_export_left_is_not_mixed_in(tiny: Manifest, tmp_path: Path
     stale = tmp_path / "set.part" / "train" / "stale.bmp"
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"of another set")
+    write_manifest(replace(tiny, rows=tiny.rows[1:]), tmp_path / "set.part" / "manifest.csv")
     export(tiny, tmp_path / "set")
     assert not (tmp_path / "set" / "train" / "stale.bmp").exists()
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tiny: Manifest, tmp_path: Path):
+    theirs = tmp_path / "set.part" / "notes.txt"
+    theirs.parent.mkdir()
+    theirs.write_text("kept")
+    with pytest.raises(DataError, match="in the way"):
+        export(tiny, tmp_path / "set")
+    assert theirs.read_text() == "kept"
 
 
 def test_an_existing_folder_is_left_alone(tiny: Manifest, tmp_path: Path):

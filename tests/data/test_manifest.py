@@ -22,6 +22,7 @@ MANIFEST = Manifest(
         row(),
         row("b, with a comma.png", rate=1.0, interpolation="", native_low=True),
         row("c.png", high="d.png", rate=2.5),
+        row("e.png", rate=8 / 3),
     ),
     ROOTS,
 )
@@ -66,7 +67,7 @@ def test_joining_takes_training_images_only():
 def test_joining_the_same_images_or_the_same_name():
     with pytest.raises(DataError, match=r"join\.set: a data set of this name is there already"):
         MANIFEST.joined(another(row()), "set")
-    with pytest.raises(DataError, match=r"join\.again: 3 of its 3 training images are there already, e\.g\. a\.png"):
+    with pytest.raises(DataError, match=r"join\.again: 4 of its 4 training images are there already, e\.g\. a\.png"):
         MANIFEST.joined(MANIFEST, "again")
 
 
