@@ -25,7 +25,12 @@ class Progress(RichProgressBar):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._begun, self._first_step = time.perf_counter(), trainer.global_step
+        self._validated = False
         super().on_train_start(trainer, pl_module)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_validation_end(trainer, pl_module)
+        self._validated = True
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
         figures = super().get_metrics(trainer, pl_module)
@@ -37,11 +42,14 @@ class Progress(RichProgressBar):
         if self.is_enabled and not get_console().is_terminal:
             losses = self.get_metrics(trainer, pl_module)
             left = losses.pop("left")
-            found = {
-                name: float(trainer.callback_metrics[name]) for name in VALIDATED if name in trainer.callback_metrics
-            }
-            figures = ", ".join(f"{name} {value:.3f}" for name, value in {**losses, **found}.items())
+            figures = ", ".join(f"{name} {value:.3f}" for name, value in {**losses, **self._found(trainer)}.items())
             log.info("epoch %d of %s: %s; %s left", trainer.current_epoch + 1, trainer.max_epochs, figures, left)
+        self._validated = False
+
+    def _found(self, trainer: pl.Trainer) -> dict[str, float]:
+        """By this epoch's validation. Lightning keeps the figures of earlier ones."""
+        figures = trainer.callback_metrics if self._validated else {}
+        return {name: float(figures[name]) for name in VALIDATED if name in figures}
 
     def _left(self, trainer: pl.Trainer) -> str:
         """At the pace so far, of this process: a run that goes on does not count what came before."""

@@ -43,7 +43,9 @@ class Line(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def fit(folder: Path, *callbacks: pl.Callback, epochs: int = 2, resume: Path | None = None) -> pl.Trainer:
+def fit(
+    folder: Path, *callbacks: pl.Callback, epochs: int = 2, validate_every: int = 1, resume: Path | None = None
+) -> pl.Trainer:
     image = torch.zeros(3, 4, 2)
     pair = PairBatch(image, image, torch.tensor(True), torch.tensor(0), torch.tensor(1.0))
     loader = DataLoader([pair] * (STEPS * SIZE), batch_size=SIZE)
@@ -58,6 +60,7 @@ def fit(folder: Path, *callbacks: pl.Callback, epochs: int = 2, resume: Path | N
         enable_progress_bar=bar,
         enable_model_summary=False,
         log_every_n_steps=1,
+        check_val_every_n_epoch=validate_every,
         num_sanity_val_steps=0,
     )
     trainer.fit(Line(), loader, loader, ckpt_path=resume)
@@ -81,11 +84,12 @@ def console(monkeypatch: pytest.MonkeyPatch):
 def test_a_file_gets_one_line_per_epoch(tmp_path: Path, console, caplog: pytest.LogCaptureFixture):
     console(terminal=False)
     with caplog.at_level(logging.INFO):
-        fit(tmp_path, Progress())
+        fit(tmp_path, Progress(), epochs=3, validate_every=2)
     lines = [record.getMessage() for record in caplog.records if record.name == "psnet.callbacks.progress"]
-    assert len(lines) == 2
-    assert re.fullmatch(r"epoch 1 of 2: loss \d\.\d{3}, val/rank1 0\.250; \d:\d\d:\d\d left", lines[0])
-    assert lines[1].endswith("; 0:00:00 left")
+    assert len(lines) == 3
+    assert re.fullmatch(r"epoch 2 of 3: loss \d\.\d{3}, val/rank1 0\.250; \d:\d\d:\d\d left", lines[1])
+    assert not any("rank1" in line for line in (lines[0], lines[2]))  # not validated
+    assert lines[2].endswith("; 0:00:00 left")
 
 
 def test_a_terminal_gets_a_bar_with_the_time_left(tmp_path: Path, console, caplog: pytest.LogCaptureFixture):
