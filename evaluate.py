@@ -5,6 +5,7 @@ Writes metrics.json and report.html, and prints the table.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,23 +21,28 @@ from psnet.configuration import USER_ERRORS, build, build_manifest, configuratio
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.dataset import EvalDataset
 from psnet.data.manifest import Manifest
-from psnet.evaluation import Evaluation, facts_of, metrics_of, print_table, report_of, write_json
+from psnet.evaluation import Evaluation, facts_of, metrics_of, print_table, report_of, warnings_of, write_json
 from psnet.metrics import RetrievalMetric
 from psnet.precision import resolve_precision
+from psnet.processes import is_first
 from psnet.report import write_report
 from psnet.tasks import Recipe, Task
+
+log = logging.getLogger("psnet")
 
 NOT_OF_THE_TASK = ("recipe", "teacher", "teacher_checkpoint", "sr_start", "sr_checkpoint")
 """Keys of a model's configuration that say how to train it rather than what it is."""
 
 
 def build_retrieval(dataset: DictConfig, manifest: Manifest) -> RetrievalMetric:
-    return RetrievalMetric(
+    metric: RetrievalMetric = build(
+        {"_target_": "psnet.metrics.RetrievalMetric"},
         expected=len(manifest.split("query")) + len(manifest.split("gallery")),
         camera_rule=dataset.source.camera_rule,
         shots=dataset.shots,
         repeats=dataset.repeats,
     )
+    return metric
 
 
 def build_task(model: Mapping[str, Any], recipe: Recipe | None, retrieval: RetrievalMetric, **more: Any) -> Task:
@@ -78,7 +84,7 @@ def evaluate_checkpoint(
     """Score a checkpoint, write metrics.json and report.html into `folder`, print the table.
 
     Args:
-        cfg: seed, trainer, loader, report, untrained.
+        cfg: trainer, loader, report, untrained.
         dataset: other than the checkpoint's own. manifest: of the data set, where it has been prepared already.
     """
     content = read_checkpoint(checkpoint)
@@ -94,16 +100,20 @@ def evaluate_checkpoint(
     task.load_state_dict(content["state_dict"])
     trained = score(task, manifest, image_size, cfg)
     metrics = metrics_of(trained, untrained)
-    facts = facts_of(checkpoint, meta, dataset, manifest)
-    write_json({"metrics": metrics, "facts": facts}, folder / "metrics.json")
-    images = EvalDataset(manifest, image_size)
-    page = write_report(report_of(task.eval(), trained, metrics, facts, images, **cfg.report), folder / "report.html")
-    print_table(metrics, page)
+    facts = facts_of(checkpoint, content, dataset, manifest, str(resolve_precision(cfg.trainer.precision)))
+    if is_first():
+        write_json({"metrics": metrics, "facts": facts}, folder / "metrics.json")
+        report = report_of(task.eval(), trained, metrics, facts, EvalDataset(manifest, image_size), **cfg.report)
+        print_table(metrics, write_report(report, folder / "report.html"))
+        for warning in warnings_of(metrics, facts):
+            log.warning("%s", warning)
     return metrics["trained"]
 
 
 @hydra.main(config_path=configuration_folder(), config_name="evaluate", version_base="1.3")
 def main(cfg: DictConfig) -> None:
+    if OmegaConf.is_missing(cfg, "checkpoint"):
+        sys.exit("error: no checkpoint is given; say checkpoint=PATH, such as outputs/.../last.ckpt")
     named = HydraConfig.get().runtime.choices.get("dataset")
     try:
         dataset = cfg.dataset if named else None

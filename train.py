@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import logging
-import os
 import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import hydra
 import pytorch_lightning as pl
@@ -22,17 +19,12 @@ from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 
 from evaluate import build_retrieval, build_task, build_trainer, evaluate_checkpoint
-from psnet.checkpoint import (
-    AtomicCheckpointIO,
-    CheckpointError,
-    git_revision,
-    load_part,
-    read_checkpoint,
-    versions,
-)
+from psnet.checkpoint import AtomicCheckpointIO, git_revision, read_checkpoint, versions
 from psnet.configuration import USER_ERRORS, build, build_manifest, configuration_folder
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.manifest import Manifest, write_manifest
+from psnet.phases import NEEDED, Settings, check_resume, keep, load_network, settings_hash
+from psnet.processes import is_first
 from psnet.tasks import Recipe, Task
 
 log = logging.getLogger("psnet")
@@ -42,9 +34,6 @@ log = logging.getLogger("psnet")
 warnings.filterwarnings("ignore", message=r".*LeafSpec.*", category=FutureWarning)
 warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
 warnings.filterwarnings("ignore", message=r"The dirpath has changed")
-
-Settings = dict[str, Any]
-"""A model's resolved configuration, plain values."""
 
 
 @dataclass(frozen=True)
@@ -68,33 +57,20 @@ def train(cfg: DictConfig) -> dict[str, float]:
     """
     cfg = copy.deepcopy(cfg)
     if cfg.resume is not None:
-        read_checkpoint(cfg.resume)
+        read_checkpoint(cfg.resume)  # a wrong path is known before the data are read
     run = Run(cfg, build_manifest(cfg.dataset, cfg.join))
     if "reid" in cfg.model:
         cfg.model.reid.num_classes = run.num_classes
     folder = Path(cfg.output_dir)
     model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    if cfg.resume is not None:
+        check_resume(cfg.resume, own_settings(model), run.manifest)
     check(run, model)
-    write_manifest(run.manifest, folder / "manifest.csv")
+    if is_first():
+        write_manifest(run.manifest, folder / "manifest.csv")
     parts = build_parts(run, model)
     checkpoint = fit(run, model, folder, cfg.name, resume=cfg.resume, **parts)
     return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest)
-
-
-class Needed(NamedTuple):
-    """A network that a model is given ready trained.
-
-    argument: of the task. part: its name in the checkpoint it comes from. given: the setting with a checkpoint's path.
-    phase: the setting with the model that makes one, where none is given.
-    """
-
-    argument: str
-    part: str
-    given: str
-    phase: str
-
-
-NEEDED = (Needed("teacher", "reid", "teacher_checkpoint", "teacher"), Needed("sr", "sr", "sr_checkpoint", "sr_start"))
 
 
 def check(run: Run, model: Settings) -> None:
@@ -106,65 +82,40 @@ def check(run: Run, model: Settings) -> None:
 
 
 def build_parts(run: Run, model: Settings) -> dict[str, nn.Module]:
-    """The networks a model needs ready trained: those of given checkpoints, and those of earlier phases."""
-    given = {need: Path(model[need.given]) for need in NEEDED if model.get(need.given)}
-    parts = {need.argument: load_network(path, need.part, model[need.part], run) for need, path in given.items()}
-    for need in NEEDED:
+    """The networks a model needs ready trained: those of given checkpoints, and those of earlier phases.
+
+    A run that goes on has its own restorer already.
+    """
+    needed = [need for need in NEEDED if not (run.cfg.resume and need.in_student)]
+    paths = {need: Path(model[need.given]) for need in needed if model.get(need.given)}
+    parts = {
+        need.argument: load_network(path, need.part, model[need.part], run.manifest) for need, path in paths.items()
+    }
+    for need in needed:
         if need.argument not in parts and model.get(need.phase):
             path = train_phase(run, model[need.phase], need.phase)
-            parts[need.argument] = load_network(path, need.part, model[need.part], run)
+            parts[need.argument] = load_network(path, need.part, model[need.part], run.manifest)
     return parts
 
 
 def train_phase(run: Run, model: Settings, name: str) -> Path:
-    """The checkpoint of a phase: found, if one was made with the same settings; else trained, and kept.
-
-    A phase that was killed goes on from its last epoch.
-    """
-    folder = Path(run.cfg.phases_dir) / f"{run.cfg.dataset.name}-{name}-{settings_hash(run, model)}"
-    finished, unfinished = folder / "model.ckpt", folder / "last.ckpt"
-    if finished.is_file():
-        log.info("%s: found, made with the same settings: %s", name, finished)
-        return finished
-    resume = unfinished if unfinished.is_file() else None
-    log.info("%s: %s it first, kept in %s", name, "going on with" if resume else "training", folder)
-    os.replace(fit(run, model, folder, f"{run.cfg.name}-{name}", resume=resume), finished)
-    return finished
+    """The checkpoint of a phase: found, if one was made with the same settings; else trained, and kept."""
+    folder = Path(run.cfg.phases_dir) / f"{run.cfg.dataset.name}-{name}-{phase_hash(run, model)}"
+    return keep(folder, name, lambda resume: fit(run, model, folder, f"{run.cfg.name}-{name}", resume=resume))
 
 
-def settings_hash(run: Run, model: Settings) -> str:
-    """Equal for phases that would come out equal: same model and recipe, data, seed, trainer and versions."""
-    settings = {
-        "model": model,
-        "data": run.manifest.hash(),
-        "seed": run.cfg.seed,
-        "trainer": OmegaConf.to_container(run.cfg.trainer, resolve=True),
-        "versions": versions(),
-    }
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def load_network(path: Path, part: str, wanted: Settings, run: Run) -> nn.Module:
-    """The network `part` of a checkpoint, which must be what is wanted.
-
-    Raises:
-        CheckpointError: it has no such part, or one of another shape or for other classes.
-    """
-    content = read_checkpoint(path)
-    meta = content["psnet"]
-    found = meta["model"].get(part)
-    if found is None:
-        raise CheckpointError(f"{path} holds {meta['model']['_target_']}, which has no {part}; give another checkpoint")
-    ignored = {"weights", "start_as_identity", "dropout"}  # of the beginning, and of training
-    differ = [key for key in wanted if key not in ignored and wanted[key] != found.get(key)]
-    if differ:
-        text = ", ".join(f"{key}={found.get(key)} where {wanted[key]} is wanted" for key in differ)
-        raise CheckpointError(f"{path} does not fit as {part}: {text}. Give one that does, or none to train it")
-    if meta["data_hash"] != run.manifest.hash():
-        log.warning("%s was trained on other data (hash %s) than this run", path, meta["data_hash"][:16])
-    network: nn.Module = build({**wanted, "weights": None} if "weights" in wanted else wanted)
-    load_part(network, content, part)
-    return network
+def phase_hash(run: Run, model: Settings) -> str:
+    """Equal for phases that would come out equal."""
+    return settings_hash(
+        {
+            "model": model,
+            "data": run.manifest.hash(),
+            "seed": run.cfg.seed,
+            "trainer": OmegaConf.to_container(run.cfg.trainer, resolve=True),
+            "callbacks": OmegaConf.to_container(run.cfg.callbacks, resolve=True),
+            "versions": versions(),
+        }
+    )
 
 
 def fit(run: Run, model: Settings, folder: Path, name: str, resume: str | Path | None, **parts: nn.Module) -> Path:
@@ -174,14 +125,14 @@ def fit(run: Run, model: Settings, folder: Path, name: str, resume: str | Path |
     task, recipe, data = build_phase(run, model, **parts)
     task.meta = meta_of(run, model)
     checkpoint = folder / "last.ckpt"
-    keep = ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
+    keeper = ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
     try:
         trainer = build_trainer(
             cfg.trainer,
             max_epochs=cfg.trainer.max_epochs or recipe.epochs,
             check_val_every_n_epoch=recipe.validate_every,
             log_every_n_steps=min(cfg.trainer.log_every_n_steps, len(data.batches)),
-            callbacks=[keep, *(build(callback) for callback in cfg.callbacks.values())],
+            callbacks=[keeper, *(build(callback) for callback in cfg.callbacks.values())],
             logger=build_loggers(run, folder, name),
             plugins=[AtomicCheckpointIO()],
             default_root_dir=folder,
@@ -206,17 +157,23 @@ def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Re
 
 def meta_of(run: Run, model: Settings) -> Settings:
     """What a checkpoint says of itself. The data set's paths stay as written, so that they fit another machine."""
-    own = {key: value for key, value in model.items() if key not in ("teacher", "sr_start")}
     return {
-        "model": own,
+        "model": own_settings(model),
         "dataset": OmegaConf.to_container(run.cfg.dataset, resolve=False),
         "joined": list(run.cfg.join),
         "data_hash": run.manifest.hash(),
+        "set_hash": run.manifest.without_joined().hash(),
+        "people": run.manifest.people_hash(),
         "num_classes": run.num_classes,
         "seed": run.cfg.seed,
         "versions": versions(),
         "git_revision": git_revision(),
     }
+
+
+def own_settings(model: Settings) -> Settings:
+    """Without those of the phases before it."""
+    return {key: value for key, value in model.items() if key not in {need.phase for need in NEEDED}}
 
 
 def build_loggers(run: Run, folder: Path, name: str) -> list[Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from psnet.configuration import USER_ERRORS, SettingsError, build_manifest, configuration_folder
 from psnet.data.export import export
@@ -25,15 +25,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build-mlr", help="write the whole set to a folder, with its manifest")
     build.add_argument("folder", type=Path)
-    inspect = commands.add_parser("inspect", help="say what is there and what it becomes; writes nothing")
+    inspect = commands.add_parser("inspect", help="say what is there and what it becomes")
     for command in (build, inspect):
         command.add_argument("settings", nargs="+", help=SETTINGS)
     given = parser.parse_args(arguments)
     try:
-        manifest = build_manifest(compose_dataset(given.settings))
+        dataset = compose_dataset(given.settings)
+        manifest = build_manifest(dataset)
         if given.command == "build-mlr":
             listed = export(manifest, given.folder)
-            print(f"Train on it with: python train.py dataset=csv dataset.source.reader.path={listed}")
+            rules = " ".join(evaluation_rules(dataset))
+            print(f"Train on it with: python train.py dataset=csv dataset.source.reader.path={listed} {rules}".rstrip())
     except USER_ERRORS as error:
         sys.exit(f"error: {error}")
 
@@ -52,6 +54,16 @@ def compose_dataset(settings: Sequence[str]) -> DictConfig:
     except HydraException as error:
         raise SettingsError(str(error)) from error
     return dataset
+
+
+def evaluation_rules(dataset: DictConfig) -> list[str]:
+    """The settings by which dataset=csv, on this set as files, is evaluated as the set itself is."""
+    of_csv = compose_dataset(["dataset=csv"])
+    keys = ("shots", "repeats", "source.camera_rule", "source.singletons", "source.unmatched_queries")
+    values = {key: OmegaConf.select(dataset, key) for key in keys}
+    return [
+        f"dataset.{key}={str(value).lower()}" for key, value in values.items() if value != OmegaConf.select(of_csv, key)
+    ]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
 from psnet.checkpoint import CheckpointError
 from psnet.data.manifest import Manifest
@@ -43,8 +43,11 @@ def build(settings: Mapping[str, Any], **arguments: Any) -> Any:
     """Instantiate, with arguments that are objects already.
 
     Raises:
-        SettingsError: a constructor refuses a value or a name. What else it raises of `USER_ERRORS` comes out as it is.
+        SettingsError: a value is missing, or a constructor refuses a value or a name. What else it raises of
+            `USER_ERRORS` comes out as it is.
     """
+    if isinstance(settings, DictConfig):
+        settings = _plain(settings)
     try:
         return instantiate({**settings, "_partial_": True}, _convert_="all")(**arguments)
     except USER_ERRORS:
@@ -58,6 +61,14 @@ def build(settings: Mapping[str, Any], **arguments: Any) -> Any:
         if isinstance(cause, (ValueError, TypeError)):
             raise SettingsError(f"{settings['_target_']}: {cause}") from error
         raise
+
+
+def _plain(settings: DictConfig) -> dict[str, Any]:
+    try:
+        plain: Any = OmegaConf.to_container(settings, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise SettingsError(f"{error.full_key} has no value; give {error.full_key}=...") from error
+    return dict(plain)
 
 
 def build_manifest(dataset: DictConfig, join: Mapping[str, DictConfig] | None = None) -> Manifest:

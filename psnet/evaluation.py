@@ -21,6 +21,8 @@ from psnet.report import RateRow, Report, RestorationRow, Row
 from psnet.report.terms import metric_value, term
 from psnet.tasks import Task
 
+BASELINES = "untrained: the same network with random weights. chance: the expectation of a random ranking."
+
 SHOWN = ("rank1", "rank5", "rank10", "mAP")
 """Columns of the closing table."""
 
@@ -56,15 +58,25 @@ def _figures(evaluation: Evaluation) -> dict[str, float]:
     return figures
 
 
-def facts_of(checkpoint: Path, meta: Mapping[str, Any], dataset: DictConfig, manifest: Manifest) -> dict[str, str]:
-    """What is needed to do it again, in the order to be shown."""
+def facts_of(
+    checkpoint: Path, content: Mapping[str, Any], dataset: DictConfig, manifest: Manifest, precision: str
+) -> dict[str, str]:
+    """What is needed to do it again, in the order to be shown.
+
+    Args:
+        content: of the checkpoint. dataset, manifest, precision: of the evaluation.
+    """
+    meta = content["psnet"]
     model, protocol = meta["model"], dataset.source.protocol
+    whole = manifest.hash()
+    # sets that were joined in training are not needed to evaluate
+    trained_on = meta["set_hash"] if whole == meta["set_hash"] else meta["data_hash"]
     shots = "multi-shot" if dataset.shots == "multi" else f"single-shot, mean of {dataset.repeats} draws"
     facts = {
         "Data set": f"{dataset.name}, split {protocol.split}, seed {protocol.seed}",
-        "Data hash": manifest.hash(),
+        "Data hash": whole,
         "Trained on": meta["dataset"]["name"] + "".join(f" + {name}" for name in meta["joined"]),
-        "Data hash in training": meta["data_hash"],
+        "Data hash in training": trained_on,
         "Evaluation": f"{shots}, same-camera rule {'on' if dataset.source.camera_rule else 'off'}, flip test",
         "Model": model["_target_"].rpartition(".")[2],
     }
@@ -75,7 +87,8 @@ def facts_of(checkpoint: Path, meta: Mapping[str, Any], dataset: DictConfig, man
     height, width = model["recipe"]["image_size"]
     return facts | {
         "Input size": f"{height} x {width}",
-        "Epochs": str(model["recipe"]["epochs"]),
+        "Trained": f"{content['global_step']:,} steps, to epoch {content['epoch'] + 1} of {model['recipe']['epochs']}",
+        "Precision": precision,
         "Seed": str(meta["seed"]),
         "Checkpoint": str(checkpoint),
         "Revision": meta["git_revision"] or "unknown",
@@ -112,8 +125,10 @@ def report_of(
         summary=[Row(name, _retrieval_only(metrics[name])) for name in systems],
         per_rate=[_rate_row(row, native=_has_native_queries(images)) for row in metrics.get("per_rate", ())],
         restoration=restorations(task, images, choose_restorations(images, restored)),
-        restoration_table=[RestorationRow(**row) for row in metrics.get("restoration", ())],
-        notes=_notes(metrics, facts),
+        restoration_table=[
+            RestorationRow(**{**row, "rate": _known(row["rate"])}) for row in metrics.get("restoration", ())
+        ],
+        notes=[*warnings_of(metrics, facts), *([BASELINES] if "chance" in metrics else [])],
         **parts,
     )
 
@@ -127,12 +142,18 @@ def _has_native_queries(images: EvalDataset) -> bool:
     return any(row.native_low and row.rate == 1 for row in images.rows if row.split == "query")
 
 
+def _known(rate: float) -> float | None:
+    """Of images that are low: rate 1 stands for a factor nobody knows."""
+    return None if rate == 1 else rate
+
+
 def _rate_row(row: Mapping[str, Any], native: bool) -> RateRow:
     figures = {name: value for name, value in row.items() if name not in ("rate", "queries")}
-    return RateRow(None if native and row["rate"] == 1 else row["rate"], int(row["queries"]), figures)
+    return RateRow(_known(row["rate"]) if native else row["rate"], int(row["queries"]), figures)
 
 
-def _notes(metrics: Mapping[str, Any], facts: Mapping[str, str]) -> list[str]:
+def warnings_of(metrics: Mapping[str, Any], facts: Mapping[str, str]) -> list[str]:
+    """What a reader of the figures must know."""
     notes = []
     lost = int(metrics["trained"].get("queries_without_match", 0))
     if lost:
@@ -142,8 +163,6 @@ def _notes(metrics: Mapping[str, Any], facts: Mapping[str, str]) -> list[str]:
             "The data are not those of training. If this is another split of the same set, people who were trained on "
             "may be among the queries, and the figures are too good."
         )
-    if "chance" in metrics:
-        notes.append("untrained: the same network with random weights. chance: the expectation of a random ranking.")
     return notes
 
 
@@ -183,5 +202,6 @@ def _restoration_table(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         psnr = [f"{row[f'psnr_{kind}']:.2f} dB" for kind in ("bicubic", "restored")]
         ssim = [f"{row[f'ssim_{kind}']:.3f}" for kind in ("bicubic", "restored")]
-        table.add_row(f"1/{row['rate']:g}", str(row["count"]), *psnr, *ssim)
+        rate = "native" if _known(row["rate"]) is None else f"1/{row['rate']:g}"
+        table.add_row(rate, str(row["count"]), *psnr, *ssim)
     return table

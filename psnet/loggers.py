@@ -12,6 +12,8 @@ from urllib.parse import urlparse
 import wandb
 from pytorch_lightning.loggers import WandbLogger
 
+from psnet.processes import is_first
+
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 15.0
@@ -50,6 +52,8 @@ def wandb_logger(
         mode = os.environ.get("WANDB_MODE") or ("online" if logged_in() else "offline")
     if mode not in ("online", "offline", "disabled"):
         raise ValueError(f"logger.mode={mode!r} must be auto, online or offline")
+    if not is_first():  # one run for all processes; Lightning lets the others log nowhere
+        return WandbLogger(save_dir=str(save_dir))
     Path(save_dir).mkdir(parents=True, exist_ok=True)
     start = {"name": name, "group": group, "config": config, "project": project, "dir": str(save_dir)}
     run = _begin(start, mode)

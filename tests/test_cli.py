@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from psnet.cli import main
+from psnet.cli import compose_dataset, evaluation_rules, main
 
 TINY = [
     "dataset=mlr_synthetic",
@@ -25,12 +25,18 @@ def test_build_mlr_writes_the_set(drawn: Path, tmp_path: Path, capsys: pytest.Ca
     assert len(list((tmp_path / "set" / "query").iterdir())) == 3
 
 
-def test_inspect_writes_nothing(drawn: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_files_are_evaluated_by_the_rules_of_the_set():
+    assert evaluation_rules(compose_dataset(["dataset=mlr_market"])) == ["dataset.source.unmatched_queries=skip"]
+    assert evaluation_rules(compose_dataset(["dataset=mlr_viper"])) == ["dataset.shots=single", "dataset.repeats=1"]
+    own = compose_dataset(["dataset=folder", "dataset.source.reader.root=x"])
+    assert evaluation_rules(own) == ["dataset.source.camera_rule=false"]
+
+
+def test_inspect_says_what_is_there(drawn: Path, caplog: pytest.LogCaptureFixture):
     with caplog.at_level("INFO"):
         main(["inspect", *TINY, f"dataset.source.reader.root={drawn}"])
     assert "synthetic: 6 identities, 18 images, 3 cameras" in caplog.text
     assert "query        3 identities       3 images" in caplog.text
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

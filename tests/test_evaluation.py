@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 
 from psnet.configuration import configuration_folder
 from psnet.data.manifest import Manifest
-from psnet.evaluation import Evaluation, facts_of, metrics_of, print_table, write_json
+from psnet.evaluation import Evaluation, facts_of, metrics_of, print_table, warnings_of, write_json
 from psnet.metrics import RestorationScore, Retrieval, RetrievalMetric
 
 
@@ -82,11 +82,13 @@ def test_facts_name_both_data_sets(tiny: Manifest):
         "dataset": {"name": "mlr_viper"},
         "joined": ["cuhk01", "pku"],
         "data_hash": "0123",
+        "set_hash": "4567",
         "seed": 3,
         "git_revision": "",
         "versions": {"torch": "2"},
     }
-    facts = facts_of(Path("last.ckpt"), meta, cfg.dataset, tiny)
+    content = {"psnet": meta, "epoch": 9, "global_step": 1_200}
+    facts = facts_of(Path("last.ckpt"), content, cfg.dataset, tiny, precision="32-true")
     assert facts["Data set"] == "mlr_synthetic, split 0, seed 0"
     assert facts["Trained on"] == "mlr_viper + cuhk01 + pku"
     assert facts["Data hash"] == tiny.hash()
@@ -94,4 +96,25 @@ def test_facts_name_both_data_sets(tiny: Manifest):
     assert facts["Evaluation"] == "multi-shot, same-camera rule on, flip test"
     assert facts["Backbone"] == "hrnet_w32, started from random weights"
     assert facts["Input size"] == "256 x 128"
+    assert facts["Trained"] == "1,200 steps, to epoch 10 of 71"
+    assert facts["Precision"] == "32-true"
     assert facts["Revision"] == "unknown"
+    assert "too good" in warnings_of({"trained": {}}, facts)[0]
+
+
+def test_joined_sets_are_not_needed_to_evaluate(tiny: Manifest):
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        dataset = compose("train", ["dataset=mlr_synthetic"]).dataset
+    model = {"_target_": "psnet.tasks.ReID", "recipe": {"image_size": [256, 128], "epochs": 1}}
+    meta = {
+        "model": model,
+        "dataset": {"name": "own"},
+        "joined": ["other"],
+        "seed": 0,
+        "git_revision": "",
+        "versions": {},
+    }
+    meta |= {"data_hash": "of both", "set_hash": tiny.hash()}
+    facts = facts_of(Path("a.ckpt"), {"psnet": meta, "epoch": 0, "global_step": 1}, dataset, tiny, precision="32-true")
+    assert facts["Trained on"] == "own + other"
+    assert warnings_of({"trained": {}}, facts) == []

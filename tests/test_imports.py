@@ -16,20 +16,22 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": {"metrics"},
     "report": {"report"},
     "precision": set(),
-    "loggers": set(),
+    "processes": set(),
+    "loggers": {"processes"},
     "checkpoint": {"psnet"},
     "tasks": {"tasks", "models", "losses", "metrics", "data"},
     "pictures": {"tasks", "metrics", "data", "report"},
     "evaluation": {"pictures", "tasks", "metrics", "data", "report"},
     "callbacks": {"callbacks", "pictures", "tasks", "report"},
     "configuration": {"checkpoint", "models", "data"},
+    "phases": {"configuration", "checkpoint", "data", "processes"},
     "cli": {"configuration", "data"},
     "__init__": set(),
 }
 """Ours, by the first name below psnet. "psnet" is the package itself, which has the version."""
 
 ROOMS_OF = {
-    "pytorch_lightning": {"tasks", "callbacks", "checkpoint", "loggers", "data/datamodule"},
+    "pytorch_lightning": {"tasks", "callbacks", "checkpoint", "loggers", "processes", "data/datamodule"},
     "hydra": {"configuration", "cli"},
     "omegaconf": {"configuration", "cli", "evaluation"},
     "wandb": {"loggers", "callbacks"},

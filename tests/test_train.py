@@ -202,14 +202,21 @@ def test_phases_are_found_again(whole: Ran, world: World, caplog: pytest.LogCapt
 
 
 @pytest.mark.parametrize(
-    "other", ["seed=1", "model.teacher.margin=0.2", "dataset.source.protocol.seed=1", "model.reid.dropout=0.1"]
+    "other",
+    [
+        "seed=1",
+        "model.teacher.margin=0.2",
+        "dataset.source.protocol.seed=1",
+        "model.reid.dropout=0.1",
+        "+callbacks.throughput.every_n_steps=3",
+    ],
 )
 def test_other_settings_mean_another_teacher(whole: Ran, world: World, other: str):
     def hashed(*overrides: str) -> str:
         cfg = world.compose("unused", "ps_hrnet_demo", "model.reid.num_classes=4", *overrides)
         job = main_job.Run(cfg, main_job.build_manifest(cfg.dataset))
         teacher: Any = OmegaConf.to_container(cfg.model.teacher, resolve=True)
-        return main_job.settings_hash(job, teacher)
+        return main_job.phase_hash(job, teacher)
 
     assert phases(world)["teacher"].name.endswith(hashed())
     assert hashed(other) != hashed()
@@ -270,6 +277,14 @@ def test_an_unsuitable_teacher_is_refused(whole: Ran, world: World, overrides: l
     assert str(teacher) in str(error.value)
 
 
+def test_a_teacher_of_other_people_is_refused(whole: Ran, world: World):
+    teacher = phases(world)["teacher"] / "model.ckpt"
+    other = [f"model.teacher_checkpoint={teacher}", "model.sr_start=null", "untrained=false"]
+    with pytest.raises(CheckpointError, match="was trained on other people than this run"):
+        main_job.train(world.compose("refused", "ps_hrnet_demo", *other, "dataset.source.protocol.split=1"))
+    run(world, "other_rates", "ps_hrnet_demo", *other, "dataset.source.protocol.rates=[2]")  # the same people
+
+
 def test_a_restorer_is_no_teacher(whole: Ran, world: World):
     restorer = phases(world)["sr_start"] / "model.ckpt"
     cfg = world.compose("refused", "ps_hrnet_demo", f"model.teacher_checkpoint={restorer}")
@@ -300,6 +315,34 @@ def test_a_finished_run_is_scored_again(whole: Ran, world: World, caplog: pytest
     assert again.metrics == whole.metrics
 
 
+@pytest.mark.parametrize(
+    ("model", "overrides", "message"),
+    [
+        ("ps_hrnet_demo", ["dataset.source.protocol.split=1"], "was trained on other data .* same dataset settings"),
+        ("ps_hrnet_demo", ["model.sr.blocks=2"], r"of another model: sr\.blocks=6 where 2 is wanted"),
+        ("hrnet_reid_small", [], r"of another model: _target_=psnet\.tasks\.PSHRNet where psnet\.tasks\.ReID"),
+    ],
+)
+def test_going_on_with_something_else_is_refused(
+    whole: Ran, world: World, model: str, overrides: list[str], message: str
+):
+    cfg = world.compose("other", model, f"resume={whole.folder / 'last.ckpt'}", *overrides)
+    with pytest.raises(CheckpointError, match=message):
+        main_job.train(cfg)
+
+
+def test_other_settings_of_a_run_that_goes_on_are_said(whole: Ran, world: World, caplog: pytest.LogCaptureFixture):
+    run(
+        world,
+        "louder",
+        "ps_hrnet_demo",
+        f"resume={whole.folder / 'last.ckpt'}",
+        "model.ps_weight=0.1",
+        "untrained=false",
+    )
+    assert "goes on with other settings: ps_weight=0.5 where 0.1 is wanted, recipe.epochs=2 where 1" in caplog.text
+
+
 def test_resuming_from_nothing(world: World):
     with pytest.raises(CheckpointError, match=r"checkpoint nowhere\.ckpt does not exist"):
         main_job.train(world.compose("unused", "hrnet_reid_small", "resume=nowhere.ckpt"))
@@ -317,13 +360,36 @@ def test_the_row_id_and_joined_data(world: World, drawn: Path):
     meta = read_checkpoint(ran.folder / "last.ckpt")["psnet"]
     assert meta["num_classes"] == 4 + 3
     assert meta["joined"] == ["more"]
-    assert json.loads((ran.folder / "metrics.json").read_text())["facts"]["Trained on"] == "mlr_synthetic + more"
+    facts = json.loads((ran.folder / "metrics.json").read_text())["facts"]
+    assert facts["Trained on"] == "mlr_synthetic + more"
+    assert facts["Data hash"] == facts["Data hash in training"]
+    cfg = compose("evaluate", [f"checkpoint={ran.folder / 'last.ckpt'}", "loader.workers=0", "output_dir=here"])
+    assert evaluate_checkpoint(ran.folder / "last.ckpt", cfg, ran.folder / "alone") == ran.metrics
+    assert "too good" not in (ran.folder / "alone" / "report.html").read_text()
 
 
 def test_the_row_id_sr(whole: Ran, world: World):
     ran = run(world, "id_sr", "hrnet_reid_sr_small", "untrained=false")
     assert "train/ps" not in logged(ran.folder)
     assert {"rank1", "psnr_restored"} <= set(ran.metrics)
+
+
+def test_a_restorer_that_is_kept_as_it_is(whole: Ran, world: World):
+    given = f"model.sr_checkpoint={phases(world)['sr_start'] / 'model.ckpt'}"
+    ran = run(world, "kept", "hrnet_reid_sr_small", given, "model.sr_lr=0", "untrained=false")
+    before = weights(phases(world)["sr_start"] / "model.ckpt")
+    after = weights(ran.folder / "last.ckpt")
+    for key, value in before.items():
+        assert torch.equal(after[key], value), key
+
+
+def test_gradients_of_several_batches(world: World):
+    """The rate falls to its end with the last of the steps, also where the batches do not divide evenly."""
+    more = ["+trainer.accumulate_grad_batches=3", "model.recipe.epochs=5", "untrained=false"]
+    ran = run(world, "several", "hrnet_reid_small", *more)
+    assert read_checkpoint(ran.folder / "last.ckpt")["global_step"] == 5 * 2  # 4 batches: 3 and 1
+    rates = logged(ran.folder)["lr-AdamW"]
+    assert min(rates[1:]) > 0
 
 
 def test_restoration_alone(world: World):
@@ -347,6 +413,8 @@ def test_restoration_alone(world: World):
             SettingsError,
             r"'hrnet_w33' is not a model of timm; near it are hrnet_w32",
         ),
+        (["dataset.shots=both"], SettingsError, r"shots='both' must be multi or single"),
+        (["dataset.source.reader.seed=???"], SettingsError, r"dataset\.source\.reader\.seed has no value; give"),
         (["model.view=side"], SettingsError, r"model\.view='side' must be high"),
         (["logger=wandb", "logger.mode=maybe"], SettingsError, r"logger\.mode='maybe' must be auto"),
         (["dataset.source.protocol.low_cameras=[7]"], DataError, r"7"),
@@ -372,6 +440,8 @@ def test_the_last_phase_is_checked_before_the_first_is_trained(world: World):
     [
         (["train.py", "dataset=mlr_viper", "dataset.source.reader.root=no/where"], "no/where"),
         (["evaluate.py", "checkpoint=no.ckpt"], "checkpoint no.ckpt does not exist"),
+        (["evaluate.py"], "no checkpoint is given; say checkpoint=PATH"),
+        (["train.py", "dataset=folder"], "dataset.source.reader.root has no value; give"),
     ],
 )
 def test_a_shell_sees_one_line(tmp_path: Path, command: list[str], message: str):

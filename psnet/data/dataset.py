@@ -25,14 +25,14 @@ class PairBatch(NamedTuple):
 
     low: (B, 3, H, W) what the student sees, at its manifest's rate. high: (B, 3, H, W) its sharp twin, what the
     teacher sees; the same image as low where there is none. has_high: (B,) bool, false in that last case.
-    label: (B,) class from 0. rate: (B,).
+    label: (B,) class from 0. is_low: (B,) bool, false of a sharp image, which is its own twin.
     """
 
     low: Tensor
     high: Tensor
     has_high: Tensor
     label: Tensor
-    rate: Tensor
+    is_low: Tensor
 
 
 class EvalBatch(NamedTuple):
@@ -40,7 +40,8 @@ class EvalBatch(NamedTuple):
 
     low: (B, 3, H, W) what the network sees (a sharp image for most of the gallery). bicubic: the same image
     up-sampled by bicubic instead of bilinear interpolation, what restoration is compared with. high, has_high,
-    rate: as in PairBatch. pid, camid: (B,). is_query: (B,) bool. row: (B,) number of the image, from 0 without gaps.
+    is_low: as in PairBatch. pid, camid: (B,). rate: (B,), 1 of a sharp image and where nobody knows.
+    is_query: (B,) bool. row: (B,) number of the image, from 0 without gaps.
     """
 
     low: Tensor
@@ -49,6 +50,7 @@ class EvalBatch(NamedTuple):
     has_high: Tensor
     pid: Tensor
     camid: Tensor
+    is_low: Tensor
     rate: Tensor
     is_query: Tensor
     row: Tensor
@@ -116,7 +118,7 @@ class PairDataset(Dataset[PairBatch]):
             high=_to_unit(high),
             has_high=torch.tensor(row.has_high),
             label=torch.tensor(self.labels[index]),
-            rate=torch.tensor(row.rate),
+            is_low=torch.tensor(row.is_low),
         )
 
 
@@ -143,6 +145,7 @@ class EvalDataset(Dataset[EvalBatch]):
             has_high=torch.tensor(row.has_high),
             pid=torch.tensor(row.pid),
             camid=torch.tensor(row.camid),
+            is_low=torch.tensor(row.is_low),
             rate=torch.tensor(row.rate),
             is_query=torch.tensor(row.split == "query"),
             row=torch.tensor(index),

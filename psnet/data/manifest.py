@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 
 from psnet.data.samples import DataError
+
+log = logging.getLogger(__name__)
 
 SPLITS = ("train", "query", "gallery")
 
@@ -27,7 +30,7 @@ class Row:
     interpolation: how `low` is made from the source; "" where nothing is to be made (sharp, or low already).
     seed: the protocol's, from which the rate was drawn. sha256: of the source file.
     high: path of the sharp twin of a file that is low already; "" where there is none or the file is the twin.
-    native_low: the file is low as it is.
+    native_low: the file is low as it is. high_sha256: of the sharp twin's file.
     source: the set it comes from; identities and cameras of different sources are different.
     """
 
@@ -42,6 +45,7 @@ class Row:
     high: str = ""
     native_low: bool = False
     source: str = ""
+    high_sha256: str = ""
 
     @property
     def is_low(self) -> bool:
@@ -67,6 +71,15 @@ class Manifest:
         """(source, pid) -> class, from 0 without gaps, in sorted order."""
         people = sorted({(row.source, row.pid) for row in self.split("train")})
         return {person: label for label, person in enumerate(people)}
+
+    def people_hash(self) -> str:
+        """Of the training identities: equal hashes mean that a class stands for the same person."""
+        return hashlib.sha256(repr(sorted(self.train_labels().items())).encode()).hexdigest()
+
+    def without_joined(self) -> Manifest:
+        """The set alone, without the training images of others."""
+        name = next(iter(self.roots))
+        return Manifest(tuple(row for row in self.rows if row.source == name), {name: self.roots[name]})
 
     def path(self, row: Row) -> Path:
         return self.roots[row.source] / row.path
@@ -148,8 +161,10 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
 def read_manifest(path: Path, roots: dict[str, Path]) -> Manifest:
     """The set that `write_manifest` wrote; the images lie under `roots`.
 
+    Training images of sets that were joined, and have no root here, are left out; they can be joined again.
+
     Raises:
-        DataError: the file is missing, is no manifest, or names a source without a root.
+        DataError: the file is missing, is no manifest, or is that of another set.
     """
     if not path.is_file():
         raise DataError(
@@ -157,10 +172,14 @@ def read_manifest(path: Path, roots: dict[str, Path]) -> Manifest:
         )
     with path.open(newline="", encoding="utf-8") as file:
         rows = tuple(_parse(csv.DictReader(file), path))
-    absent = {row.source for row in rows} - set(roots)
-    if absent:
-        raise DataError(f"{path} names the source {sorted(absent)[0]!r}, but the sources given are {sorted(roots)}")
-    return Manifest(rows, roots)
+    own = tuple(row for row in rows if row.source in roots)
+    others = [row for row in rows if row.source not in roots]
+    if others and not (own and all(row.split == "train" for row in others)):
+        raise DataError(f"{path} names the source {others[0].source!r}, but the sources given are {sorted(roots)}")
+    if others:
+        names = sorted({row.source for row in others})
+        log.warning("%s: %d training images of the joined %s are left out; join them again", path, len(others), names)
+    return Manifest(own, roots)
 
 
 def _parse(records: Iterable[dict[str, str]], path: Path) -> Iterator[Row]:
@@ -178,19 +197,22 @@ def _parse(records: Iterable[dict[str, str]], path: Path) -> Iterator[Row]:
                 high=r["high"],
                 native_low=r["native_low"] == "True",
                 source=r["source"],
+                high_sha256=r["high_sha256"],
             )
         except (KeyError, ValueError, TypeError) as error:
             raise DataError(f"{path}, line {number}: not a row of a manifest ({error!r})") from error
 
 
 def check_sources(manifest: Manifest, sha256: dict[str, str]) -> None:
-    """Raise if a source image is not the one the manifest was written for.
+    """Raise if a source image, or a sharp twin, is not the one the manifest was written for.
 
     Args:
         sha256: by path, of the files as they are now.
     """
-    changed = [row.path for row in manifest.rows if sha256.get(row.path) not in (None, row.sha256)]
-    lost = [row.path for row in manifest.rows if row.path not in sha256]
+    files = {row.path: row.sha256 for row in manifest.rows}
+    files |= {row.high: row.high_sha256 for row in manifest.rows if row.high}
+    changed = [path for path, expected in files.items() if sha256.get(path) not in (None, expected)]
+    lost = [path for path in files if path not in sha256]
     if changed or lost:
         raise DataError(
             f"the images are not those of the manifest: {len(changed)} differ {changed[:3]}, {len(lost)} are missing "

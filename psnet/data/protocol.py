@@ -32,7 +32,7 @@ class MLRProtocol:
         seed: of rates and random splits.
         split: number of the random or published split, from 0.
         train_identities: how many identities train (an int, or a share of all as a float below 1); None where the
-            layout or its publisher fixes it.
+            layout or its publisher fixes it, and refused there.
         sorted_identities: take the first identities by pid instead of a random draw.
         test_parts: which published parts make up the test set where roles go by resolution.
         published_roles: query and gallery are as published, not by resolution.
@@ -55,6 +55,11 @@ class MLRProtocol:
     train_low_share: float = 0.0
 
     def __post_init__(self) -> None:
+        for name, example in (("low_cameras", "[2]"), ("rates", "[2,3,4]")):
+            if not isinstance(getattr(self, name), (list, tuple)):
+                raise DataError(
+                    f"dataset.source.protocol.{name}={getattr(self, name)!r} must be a list, such as {example}"
+                )
         if self.interpolation not in INTERPOLATIONS:
             raise DataError(
                 f"dataset.source.protocol.interpolation={self.interpolation!r} is unknown; "
@@ -74,7 +79,8 @@ def build_manifest(found: SampleSet, protocol: MLRProtocol, sha256: Mapping[Path
     """Apply the protocol to what a reader found.
 
     Args:
-        sha256: of each source file, by the samples' paths. Samples without one were skipped as unreadable.
+        sha256: of each source file and sharp twin, by the samples' paths. Samples without one were skipped as
+            unreadable.
 
     Raises:
         DataError: the protocol does not fit the set (no such camera, no such split, too few identities, ...).
@@ -88,7 +94,7 @@ def build_manifest(found: SampleSet, protocol: MLRProtocol, sha256: Mapping[Path
         distractor = found.has_distractors and sample.pid == DISTRACTOR
         split = _split_of(sample, is_low, distractor, train_pids, test_pids, protocol)
         if split:
-            rows.append(_row(sample, split, is_low, protocol, sha256[sample.path], found.name))
+            rows.append(_row(sample, split, is_low, protocol, sha256, found.name))
     return Manifest(tuple(rows), {found.name: found.root})
 
 
@@ -102,6 +108,11 @@ def _identities(found: SampleSet, samples: list[Sample], protocol: MLRProtocol) 
     """(train, test) pids, which never meet."""
     everyone = {s.pid for s in samples if not (found.has_distractors and s.pid <= DISTRACTOR)}
     if protocol.train_identities is not None:
+        if found.test_pids or any(s.part for s in samples):
+            raise DataError(
+                f"train_identities={protocol.train_identities}: {found.name} itself says who trains; say "
+                "dataset.source.protocol.train_identities=null"
+            )
         return _drawn_identities(found.name, everyone, protocol)
     if found.test_pids:
         if not 0 <= protocol.split < len(found.test_pids):
@@ -167,7 +178,7 @@ def _low_images(found: SampleSet, samples: list[Sample], protocol: MLRProtocol) 
 def _split_of(
     sample: Sample, is_low: bool, distractor: bool, train: set[int], test: set[int], protocol: MLRProtocol
 ) -> str:
-    fixed = bool(sample.part) and protocol.train_identities is None
+    fixed = bool(sample.part)
     if fixed and sample.part == "train":
         return "train"
     if not fixed and sample.pid in train:
@@ -181,7 +192,9 @@ def _split_of(
     return ("query" if is_low else "gallery") if sample.pid in test else ""
 
 
-def _row(sample: Sample, split: str, is_low: bool, protocol: MLRProtocol, sha256: str, source: str) -> Row:
+def _row(
+    sample: Sample, split: str, is_low: bool, protocol: MLRProtocol, sha256: Mapping[Path, str], source: str
+) -> Row:
     path = posix(sample.path)
     make_low = is_low and not sample.native_low
     if split == "train" and not is_low:
@@ -196,8 +209,9 @@ def _row(sample: Sample, split: str, is_low: bool, protocol: MLRProtocol, sha256
         rate=rate,
         interpolation=protocol.interpolation if make_low else "",
         seed=protocol.seed,
-        sha256=sha256,
+        sha256=sha256[sample.path],
         high=posix(sample.high),
+        high_sha256=sha256[sample.high] if sample.high else "",
         native_low=sample.native_low,
         source=source,
     )

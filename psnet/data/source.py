@@ -109,10 +109,10 @@ class MLRSource:
             f"{len(lost)} of {len(query)} query images, of {len(people)} identities (e.g. pid {people[0]}, "
             f"{lost[0].path}), have no match in the gallery" + (" from another camera" if self.camera_rule else "")
         )
-        if self.unmatched_queries == "error":
+        if self.unmatched_queries == "error" or len(lost) == len(query):
             raise DataError(
                 f"{text}. Add gallery images of them, set dataset.source.camera_rule=false if all images come from one "
-                "camera, or say dataset.source.unmatched_queries=skip to count and leave them out"
+                "camera, or, if some have one, say dataset.source.unmatched_queries=skip to count and leave them out"
             )
         log.warning("%s; they are counted and left out of every score", text)
 

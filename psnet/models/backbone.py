@@ -18,6 +18,10 @@ class WeightsError(RuntimeError):
     """Weights cannot be had, or do not fit the network."""
 
 
+STRIDES = [4, 8, 16, 32]
+"""Of the maps that the head pools."""
+
+
 def create_backbone(name: str, weights: str | None) -> tuple[nn.Module, list[int]]:
     """The network that maps (B, 3, H, W) to four maps at strides 4, 8, 16, 32, and its channels.
 
@@ -27,18 +31,21 @@ def create_backbone(name: str, weights: str | None) -> tuple[nn.Module, list[int
         name: a timm model name. weights: "imagenet", a file, or None.
 
     Raises:
-        ValueError: timm does not know the name. WeightsError: see `HRNetReID`.
+        ValueError: timm does not know the name, or its maps are at other strides. WeightsError: see `HRNetReID`.
     """
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         raise ValueError(f"backbone={name!r} is not a model of timm; near it are {', '.join(near) or 'none'}")
-    features: dict[str, Any] = {"features_only": True, "out_indices": (1, 2, 3, 4)}
+    features: dict[str, Any] = {"features_only": True, "out_indices": (-4, -3, -2, -1)}
     if weights == "imagenet":
         backbone = _from_hub(name, features)
     else:
         backbone = timm.create_model(name, pretrained=False, **features)
         if weights is not None:
             _load_file(backbone, name, Path(weights))
+    strides = backbone.feature_info.reduction()  # type: ignore[union-attr, operator]
+    if strides != STRIDES:
+        raise ValueError(f"backbone={name!r} has maps at strides {strides}; take one with {STRIDES}, such as hrnet_w32")
     channels: list[int] = backbone.feature_info.channels()  # type: ignore[union-attr, operator]
     return backbone, channels
 

@@ -84,7 +84,7 @@ class Task(pl.LightningModule):
     def _collect(self, batch: EvalBatch, stage: str) -> None:
         restored, embedding = self.evaluate(batch.low)
         if restored is not None:
-            degraded = batch.has_high & (batch.rate > 1)
+            degraded = batch.has_high & batch.is_low
             self._restoration(stage).update(restored, batch.bicubic, batch.high, batch.rate, degraded)
         if embedding is not None and self.retrieval is not None:
             self.retrieval.update(embedding, batch.pid, batch.camid, batch.rate, batch.is_query, batch.row)
@@ -128,10 +128,10 @@ class Task(pl.LightningModule):
         recipe = self.recipe
         optimizer = recipe.optimizer(self.parameter_groups())
         _ = self.trainer.estimated_stepping_batches  # makes the loader, so that its length is known
-        steps = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
+        steps = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
 
         def factor(lr: float) -> Any:
-            return lambda step: recipe.schedule(epoch=step / steps, epochs=recipe.epochs, lr=lr) / lr
+            return lambda step: recipe.schedule(epoch=step / steps, epochs=recipe.epochs, lr=lr) / (lr or 1.0)
 
         scheduler = LambdaLR(optimizer, [factor(group["lr"]) for group in optimizer.param_groups])
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -28,8 +28,8 @@ class PSHRNet(Task):
             task's parameters, so neither optimiser nor checkpoint knows it.
         ce_weight, triplet_weight, sr_weight, ps_weight: of the four terms; the triplets' is that of their mean.
         label_smoothing: of CE. margin: of the triplets.
-        sr_lr: own learning rate of `sr`, under the same schedule. Off in the method: its released code sets 0.001
-            and overwrites it at every epoch.
+        sr_lr: own learning rate of `sr`, under the same schedule; 0 keeps it as it is. Off in the method: its
+            released code sets 0.001 and overwrites it at every epoch.
     """
 
     def __init__(

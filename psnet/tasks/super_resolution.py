@@ -46,8 +46,8 @@ class SuperResolution(Task):
 
     def _weight(self, batch: PairBatch) -> Tensor:
         if not self.low_first or self.recipe is None:
-            return torch.ones_like(batch.rate)
-        return torch.where(batch.rate > 1, 1.0, self.current_epoch / self.recipe.epochs)
+            return torch.ones_like(batch.is_low, dtype=torch.float)
+        return torch.where(batch.is_low, 1.0, self.current_epoch / self.recipe.epochs)
 
     def restore(self, low: Tensor) -> Tensor:
         restored: Tensor = self.sr(low)

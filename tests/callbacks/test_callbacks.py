@@ -47,7 +47,7 @@ def fit(
     folder: Path, *callbacks: pl.Callback, epochs: int = 2, validate_every: int = 1, resume: Path | None = None
 ) -> pl.Trainer:
     image = torch.zeros(3, 4, 2)
-    pair = PairBatch(image, image, torch.tensor(True), torch.tensor(0), torch.tensor(1.0))
+    pair = PairBatch(image, image, torch.tensor(True), torch.tensor(0), torch.tensor(False))
     loader = DataLoader([pair] * (STEPS * SIZE), batch_size=SIZE)
     bar = any(isinstance(callback, Progress) for callback in callbacks)
     trainer = pl.Trainer(

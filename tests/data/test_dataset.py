@@ -36,7 +36,7 @@ def test_low_is_down_sampled_and_high_is_not(tiny: Manifest):
             torch.testing.assert_close(pair.low, as_unit(small.resize((48, 96), Image.Resampling.BILINEAR)))
         else:
             assert torch.equal(pair.low, pair.high)
-        assert pair.rate == row.rate
+        assert pair.is_low == row.is_low
         assert pair.has_high
 
 

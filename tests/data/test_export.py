@@ -47,7 +47,7 @@ def images_of(manifest: Manifest) -> dict[str, tuple[torch.Tensor, ...]]:
     pairs, evaluated = PairDataset(manifest, SIZE, nothing), EvalDataset(manifest, SIZE)
     items = {row.path: pairs[i, 0] for i, row in enumerate(pairs.rows)}
     items |= {row.path: evaluated[i] for i, row in enumerate(evaluated.rows)}  # type: ignore[misc]
-    return {path: (item.low, item.high, item.has_high, item.rate) for path, item in items.items()}
+    return {path: (item.low, item.high, item.has_high, item.is_low) for path, item in items.items()}
 
 
 def test_the_files(tiny: Manifest, tmp_path: Path):

@@ -21,7 +21,7 @@ MANIFEST = Manifest(
     (
         row(),
         row("b, with a comma.png", rate=1.0, interpolation="", native_low=True),
-        row("c.png", high="d.png", rate=2.5),
+        row("c.png", high="d.png", rate=2.5, high_sha256="7" * 64),
         row("e.png", rate=8 / 3),
     ),
     ROOTS,
@@ -38,7 +38,15 @@ def test_what_is_written_is_read(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"pid": 9}, {"camid": 9}, {"split": "query"}, {"rate": 4.0}, {"interpolation": "box"}, {"sha256": "6" * 64}],
+    [
+        {"pid": 9},
+        {"camid": 9},
+        {"split": "query"},
+        {"rate": 4.0},
+        {"interpolation": "box"},
+        {"sha256": "6" * 64},
+        {"high_sha256": "6" * 64},
+    ],
 )
 def test_every_change_changes_the_hash(change: dict[str, object]):
     rows = (replace(MANIFEST.rows[0], **change), *MANIFEST.rows[1:])  # type: ignore[arg-type]
@@ -71,6 +79,19 @@ def test_joining_the_same_images_or_the_same_name():
         MANIFEST.joined(MANIFEST, "again")
 
 
+def test_a_manifest_of_joined_sets_gives_the_set_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    joined = MANIFEST.joined(another(row()), "other")
+    write_manifest(joined, tmp_path / "manifest.csv")
+    assert read_manifest(tmp_path / "manifest.csv", ROOTS).rows == MANIFEST.rows == joined.without_joined().rows
+    assert "1 training images of the joined ['other'] are left out; join them again" in caplog.text
+
+
+def test_classes_stand_for_people():
+    other_rates = replace(MANIFEST, rows=tuple(replace(r, rate=4.0) for r in MANIFEST.rows))
+    assert other_rates.people_hash() == MANIFEST.people_hash()
+    assert another(row(pid=2)).people_hash() != another(row(pid=1)).people_hash()
+
+
 def test_files_that_are_no_manifest(tmp_path: Path):
     with pytest.raises(DataError, match=r"nothing\.csv does not exist; write one with `psnet build-mlr`"):
         read_manifest(tmp_path / "nothing.csv", ROOTS)
@@ -84,10 +105,12 @@ def test_files_that_are_no_manifest(tmp_path: Path):
 
 
 def test_other_images_under_the_same_names_are_noticed():
-    digests = {r.path: r.sha256 for r in MANIFEST.rows}
+    digests = {r.path: r.sha256 for r in MANIFEST.rows} | {"d.png": "7" * 64}
     check_sources(MANIFEST, digests)
     with pytest.raises(DataError, match=r"1 differ \['a\.png'\], 0 are missing"):
         check_sources(MANIFEST, {**digests, "a.png": "0" * 64})
+    with pytest.raises(DataError, match=r"1 differ \['d\.png'\], 0 are missing"):
+        check_sources(MANIFEST, {**digests, "d.png": "0" * 64})
     del digests["c.png"]
     with pytest.raises(DataError, match=r"0 differ \[\], 1 are missing \['c\.png'\]"):
         check_sources(MANIFEST, digests)

@@ -94,6 +94,17 @@ def test_published_splits_by_number():
     assert {row.pid for row in made(found, train_identities=None, split=1).split("query")} == {5, 6}
     with pytest.raises(DataError, match=r"split=2: people has published splits 0 to 1"):
         made(found, train_identities=None, split=2)
+    with pytest.raises(DataError, match=r"people itself says who trains; say .*train_identities=null"):
+        made(found, train_identities=3)
+
+
+def test_published_parts_are_not_drawn_anew():
+    parts = {0: "train", 1: "train", 2: "query", 3: "gallery"}
+    samples = tuple(Sample(Path(f"{pid}_{c}.png"), pid, c, part) for pid, part in parts.items() for c in (1, 2))
+    found = SampleSet("parts", Path("/nowhere"), samples, published={})
+    with pytest.raises(DataError, match=r"train_identities=2: parts itself says who trains"):
+        made(found, train_identities=2)
+    assert {row.pid for row in made(found, train_identities=None).split("train")} == {0, 1}
 
 
 def test_without_cameras_a_share_of_each_identity_is_low():
@@ -130,6 +141,8 @@ def test_native_low_images_are_not_made_lower():
         ({"train_identities": 0}, r"train_identities=0"),
         ({"train_identities": None}, r"does not say which identities train"),
         ({"rates": []}, r"rates=\[\]"),
+        ({"rates": 2}, r"rates=2 must be a list, such as \[2,3,4\]"),
+        ({"low_cameras": 2}, r"low_cameras=2 must be a list, such as \[2\]"),
         ({"rates": [0.5]}, r"rates=\[0\.5\]"),
         ({"interpolation": "cubic"}, r"interpolation='cubic' is unknown; take one of"),
         ({"low_fraction": 2}, r"low_fraction=2 must be a share"),

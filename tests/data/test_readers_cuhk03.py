@@ -135,7 +135,7 @@ def test_another_process_may_be_first(release: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_place_that_cannot_be_written_to(release: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(DataError, match=r"cannot write .*dataset\.source\.cache="):
+    with pytest.raises(DataError, match=r"cannot write .*dataset\.source\.reader\.cache="):
         read_cuhk03(release, cache=tmp_path / "file")
 
 

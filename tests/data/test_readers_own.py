@@ -133,10 +133,10 @@ def test_csv_that_is_a_picture(tmp_path: Path) -> None:
 
 
 def test_missing_csv_or_root_says_how_to_give_it(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no CSV file .*path, pid.*camid, split, rate, high.*dataset\.source\.path"):
+    with pytest.raises(DataError, match=r"no CSV file .*path, pid.*camid, split, rate, high.*dataset\.source\.reader"):
         read_csv(tmp_path / "m.csv")
     file = trees.table(tmp_path / "m.csv", [{"path": "a.png", "pid": 1}])
-    with pytest.raises(DataError, match=r"no folder .*nowhere.*dataset\.source\.root"):
+    with pytest.raises(DataError, match=r"no folder .*nowhere.*dataset\.source\.reader\.root"):
         read_csv(file, root=tmp_path / "nowhere")
 
 

@@ -6,13 +6,13 @@ import logging
 from pathlib import Path
 
 import pytest
-import trees
 
 from psnet.data.manifest import Manifest, write_manifest
 from psnet.data.protocol import MLRProtocol
 from psnet.data.readers import read_folder, read_viper
 from psnet.data.samples import DataError, Sample, SampleSet
 from psnet.data.source import MLRSource
+from tests.data import trees
 
 SPLIT = MLRProtocol(low_cameras=[2], train_identities=2)
 
@@ -65,6 +65,8 @@ def test_all_images_by_one_camera(tmp_path: Path):
     by_share = MLRProtocol(low_fraction=0.5, train_identities=2)
     with pytest.raises(DataError, match=r"from another camera.*camera_rule=false"):
         prepare(tmp_path, names, protocol=by_share)
+    with pytest.raises(DataError, match=r"4 of 4 query images"):  # nothing would be left to score
+        prepare(tmp_path, names, protocol=by_share, unmatched_queries="skip")
     assert prepare(tmp_path, names, protocol=by_share, camera_rule=False).split("query")
 
 

@@ -28,10 +28,10 @@ def batch() -> PairBatch:
     random = torch.Generator().manual_seed(0)
     high = F.interpolate(torch.rand(8, 3, 16, 8, generator=random), scale_factor=4.0)  # squares with sharp edges
     blurred = F.interpolate(F.avg_pool2d(high, 3, 3), size=(64, 32), mode="bilinear")
-    rate = torch.tensor([1.0, 2.0] * 4)
-    low = torch.where(rate[:, None, None, None] > 1, blurred, high)
+    is_low = torch.tensor([False, True] * 4)
+    low = torch.where(is_low[:, None, None, None], blurred, high)
     label = torch.arange(PEOPLE).repeat_interleave(2)
-    return PairBatch(low, high, torch.ones(8, dtype=torch.bool), label, rate)
+    return PairBatch(low, high, torch.ones(8, dtype=torch.bool), label, is_low)
 
 
 def logged(task: Task, **attributes: Any) -> dict[str, torch.Tensor]:
@@ -159,7 +159,7 @@ def test_restoration_overfits_one_batch():
     task = SuperResolution(VDSRCA(16, 2, start_as_identity=True), low_first=False)
     logged(task)
     pairs = batch()
-    only_low = pairs._replace(has_high=pairs.rate > 1)
+    only_low = pairs._replace(has_high=pairs.is_low)
     optimizer = torch.optim.AdamW(task.parameter_groups(), lr=2e-3)
     losses = []
     for _ in range(100):
@@ -183,7 +183,7 @@ def test_sharp_pairs_come_in_gradually(monkeypatch: pytest.MonkeyPatch, epoch: i
     pairs = batch()
     std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
     each = ((task.sr(pairs.low) - pairs.high) / std).abs().mean((1, 2, 3))
-    weight = torch.where(pairs.rate > 1, 1.0, sharp_weight)
+    weight = torch.where(pairs.is_low, 1.0, sharp_weight)
     torch.testing.assert_close(task.training_step(pairs, 0), (each * weight).sum() / weight.sum())
 
 

@@ -1,0 +1,175 @@
+"""Networks that a model is given ready trained: kept, found again, and checked for what they are wanted for."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from filelock import FileLock, Timeout
+from torch import nn
+
+from psnet.checkpoint import CheckpointError, load_part, read_checkpoint
+from psnet.configuration import build
+from psnet.data.manifest import Manifest
+from psnet.processes import is_first, meet
+
+log = logging.getLogger("psnet")
+
+Settings = dict[str, Any]
+"""A model's resolved configuration, plain values."""
+
+
+class Needed(NamedTuple):
+    """A network that a model is given ready trained.
+
+    argument: of the task. part: its name in the checkpoint it comes from. given: the setting with a checkpoint's path.
+    phase: the setting with the model that makes one, where none is given.
+    """
+
+    argument: str
+    part: str
+    given: str
+    phase: str
+
+    @property
+    def in_student(self) -> bool:
+        """It is trained on, so that it is in the model's own checkpoint too."""
+        return self.argument == self.part
+
+
+NEEDED = (Needed("teacher", "reid", "teacher_checkpoint", "teacher"), Needed("sr", "sr", "sr_checkpoint", "sr_start"))
+
+_NOT_COMPARED = ("weights", "start_as_identity", "dropout")
+"""Of a network's settings: of its beginning, and of its training."""
+
+_PACKAGE = Path(__file__).parent
+_ROOMS = ("data", "models", "tasks", "losses.py")
+"""What decides how a phase comes out."""
+
+
+def settings_hash(settings: Settings) -> str:
+    """Equal for phases that would come out equal.
+
+    Args:
+        settings: all that decides it but the code, which counts by itself: who edits a loss wants another teacher.
+    """
+    files = sorted(file for room in _ROOMS for file in ([_PACKAGE / room, *(_PACKAGE / room).rglob("*.py")]))
+    code = hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
+    return hashlib.sha256(json.dumps({**settings, "code": code}, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def keep(folder: Path, name: str, make: Callable[[Path | None], Path]) -> Path:
+    """The checkpoint of a phase: found in its folder, or made and kept there.
+
+    A phase that was killed goes on from its last epoch. Where another run is making it, this one waits.
+
+    Args:
+        make: trains in the folder, from the checkpoint it is given or from the start, and returns its own checkpoint.
+    """
+    finished, unfinished = folder / "model.ckpt", folder / "last.ckpt"
+    with _alone(folder, name):
+        if finished.is_file():
+            log.info("%s: found, made with the same settings: %s", name, finished)
+            return finished
+        resume = unfinished if unfinished.is_file() else None
+        log.info("%s: %s it first, kept in %s", name, "going on with" if resume else "training", folder)
+        made = make(resume)
+        meet()
+        if is_first():
+            os.replace(made, finished)
+        meet()
+    return finished
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, name: str) -> Iterator[None]:
+    """No other run is at work in this folder. The lock goes with the process, however that ends."""
+    if not is_first():  # this run's first process holds the lock
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("%s: another run is making it in %s; waiting for it", name, folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def load_network(path: Path, part: str, wanted: Settings, manifest: Manifest) -> nn.Module:
+    """The network `part` of a checkpoint, which must be what is wanted.
+
+    Raises:
+        CheckpointError: it has no such part, or one of another shape or for other people.
+    """
+    content = read_checkpoint(path)
+    meta = content["psnet"]
+    found = meta["model"].get(part)
+    if found is None:
+        raise CheckpointError(f"{path} holds {meta['model']['_target_']}, which has no {part}; give another checkpoint")
+    differ = {key: pair for key, pair in differences(wanted, found).items() if key not in _NOT_COMPARED}
+    if differ:
+        raise CheckpointError(f"{path} does not fit as {part}: {_text(differ)}. Give one that fits, or none")
+    if "num_classes" in wanted and meta["people"] != manifest.people_hash():
+        raise CheckpointError(
+            f"{path} was trained on other people than this run, so its classes are others. Give one that was trained "
+            "on the same set and split, or none to train it"
+        )
+    if meta["data_hash"] != manifest.hash():
+        log.warning("%s was trained on other data (hash %s) than this run", path, meta["data_hash"][:16])
+    network: nn.Module = build({**wanted, "weights": None} if "weights" in wanted else wanted)
+    load_part(network, content, part)
+    return network
+
+
+def check_resume(path: Path, model: Settings, manifest: Manifest) -> None:
+    """Refuse to go on with another model or on other data; say what else differs.
+
+    Args:
+        model: without what makes its teacher and its restorer.
+    """
+    meta = read_checkpoint(path)["psnet"]
+    if meta["data_hash"] != manifest.hash():
+        raise CheckpointError(
+            f"{path} was trained on other data (hash {meta['data_hash'][:16]}) than this run "
+            f"(hash {manifest.hash()[:16]}); people to search for may have been trained on. "
+            "Go on with the same dataset settings, or start without resume"
+        )
+    differ = differences(model, meta["model"])
+    network = {key: pair for key, pair in differ.items() if key.startswith(("_target_", "reid.", "sr."))}
+    refused = {key: pair for key, pair in network.items() if not key.endswith(_NOT_COMPARED)}
+    if refused:
+        raise CheckpointError(f"{path} is of another model: {_text(refused)}. Go on with the same model")
+    others = {key: pair for key, pair in differ.items() if key not in network and not key.endswith("_checkpoint")}
+    if others:
+        log.warning("%s goes on with other settings: %s", path, _text(others))
+
+
+def differences(wanted: Mapping[str, Any], found: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """(wanted, found) by dotted name.
+
+    >>> differences({"sr": {"blocks": 6, "channels": 16}}, {"sr": {"blocks": 18, "channels": 16}})
+    {'sr.blocks': (6, 18)}
+    """
+    differ: dict[str, tuple[Any, Any]] = {}
+    for key in sorted({*wanted, *found}):
+        one, other = wanted.get(key), found.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            differ |= differences(one, other, f"{prefix}{key}.")
+        elif one != other:
+            differ[prefix + key] = one, other
+    return differ
+
+
+def _text(differ: Mapping[str, tuple[Any, Any]]) -> str:
+    return ", ".join(f"{key}={found} where {wanted} is wanted" for key, (wanted, found) in differ.items())

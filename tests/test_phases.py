@@ -1,0 +1,91 @@
+"""Networks that are kept: who makes them, when they are made anew, and what they may be used for."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from psnet import phases
+from psnet.phases import differences, keep, settings_hash
+
+
+def test_it_is_made_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    folder = tmp_path / "phase"
+    resumed: list[Path | None] = []
+
+    def training(resume: Path | None) -> Path:
+        resumed.append(resume)
+        (folder / "last.ckpt").write_text("weights")
+        return folder / "last.ckpt"
+
+    with caplog.at_level(logging.INFO):
+        first, second = keep(folder, "teacher", training), keep(folder, "teacher", training)
+    assert first == second
+    assert first.read_text() == "weights"
+    assert resumed == [None]
+    assert "teacher: found, made with the same settings" in caplog.text
+
+
+def test_what_was_begun_goes_on(tmp_path: Path):
+    (tmp_path / "last.ckpt").write_text("half")
+
+    def training(resume: Path | None) -> Path:
+        assert resume == tmp_path / "last.ckpt"
+        resume.write_text("whole")
+        return resume
+
+    assert keep(tmp_path, "teacher", training).read_text() == "whole"
+
+
+def test_two_runs_do_not_make_it_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    def never(resume: Path | None) -> Path:
+        raise AssertionError("the other run makes it")
+
+    found: list[Path] = []
+    other = FileLock(tmp_path / "lock", thread_local=False)
+    other.acquire()
+    with caplog.at_level(logging.INFO):
+        waiting = threading.Thread(target=lambda: found.append(keep(tmp_path, "teacher", never)))
+        waiting.start()
+        waiting.join(timeout=0.5)
+        assert waiting.is_alive()
+        (tmp_path / "model.ckpt").write_text("by the other")
+        other.release()
+        waiting.join(timeout=10)
+    assert found == [tmp_path / "model.ckpt"]
+    assert "another run is making it" in caplog.text
+
+
+def test_a_failed_training_keeps_nothing_and_lets_others_in(tmp_path: Path):
+    def fails(resume: Path | None) -> Path:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        keep(tmp_path, "teacher", fails)
+    assert not (tmp_path / "model.ckpt").exists()
+    FileLock(tmp_path / "lock").acquire(timeout=0)
+
+
+def test_who_edits_the_method_gets_another_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "tasks").mkdir()
+    loss, page = tmp_path / "losses.py", tmp_path / "report.py"
+    loss.write_text("margin = 0.3")
+    page.write_text("colour = 'red'")
+    monkeypatch.setattr(phases, "_PACKAGE", tmp_path)
+    first = settings_hash({"seed": 0})
+    page.write_text("colour = 'blue'")
+    assert settings_hash({"seed": 0}) == first
+    assert settings_hash({"seed": 1}) != first
+    loss.write_text("margin = 0.2")
+    assert settings_hash({"seed": 0}) != first
+
+
+def test_differences_name_what_one_side_lacks():
+    assert differences({"a": 1, "b": {"c": [1, 2]}}, {"b": {"c": [1, 3], "d": None}}) == {
+        "a": (1, None),
+        "b.c": ([1, 2], [1, 3]),
+    }
