@@ -131,12 +131,13 @@ def fit(run: Run, model: Settings, folder: Path, name: str, resume: str | Path |
             cfg.trainer,
             max_epochs=cfg.trainer.max_epochs or recipe.epochs,
             check_val_every_n_epoch=recipe.validate_every,
-            log_every_n_steps=min(cfg.trainer.log_every_n_steps, len(data.batches)),
             callbacks=[keeper, *(build(callback) for callback in cfg.callbacks.values())],
             logger=build_loggers(run, folder, name),
             plugins=[AtomicCheckpointIO()],
             default_root_dir=folder,
         )
+        batches = max(1, len(data.batches) // trainer.world_size)  # of each process; short epochs are logged too
+        trainer.log_every_n_steps = min(trainer.log_every_n_steps, batches)  # type: ignore[attr-defined]
         trainer.fit(task, datamodule=data, ckpt_path=resume, weights_only=True)
         if not checkpoint.is_file():
             log.info("%s: nothing is left to train", resume)

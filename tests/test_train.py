@@ -400,6 +400,28 @@ def test_restoration_alone(world: World):
     assert content["untrained"]["psnr_bicubic"] == content["trained"]["psnr_bicubic"]
 
 
+def test_two_processes(tmp_path: Path, drawn: Path):
+    """All phases with DDP on a CPU: files are written once, and every image is scored once."""
+    root = Path(__file__).parents[1]
+    own = [f"hydra.run.dir={tmp_path / 'run'}", f"phases_dir={tmp_path / 'phases'}", "logger=none"]
+    recipe = ["epochs=1", "validate_every=1", "batch.identities=2", "batch.images=2"]
+    small = [f"{model}.recipe.{what}" for model in ("model", "model.teacher", "model.sr_start") for what in recipe]
+    two = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.sync_batchnorm=false"]
+    tiny = [setting for setting in TINY if not setting.startswith(("model.recipe.batch", "model.recipe.val"))]
+    settings = [*tiny, f"dataset.source.reader.root={drawn}", *own, *small, *two]
+    command = [sys.executable, "train.py", *settings]
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads((tmp_path / "run" / "metrics.json").read_text())["metrics"]
+    assert found["trained"]["queries"] == 8
+    kept = sorted((tmp_path / "phases").iterdir())
+    assert [folder.name.split("-")[1] for folder in kept] == ["sr_start", "teacher"]
+    for folder in [*kept, tmp_path / "run"]:
+        assert "train/loss" in logged(folder)
+        assert not list(folder.glob("*.part"))
+    assert all((folder / "model.ckpt").is_file() for folder in kept)
+
+
 # Bad input
 
 

@@ -105,7 +105,8 @@ class Task(pl.LightningModule):
             self.retrieval.reset()
 
     def _log_figures(self, stage: str, figures: Mapping[str, float]) -> None:
-        self.log_dict({f"{stage}/{name}": float(value) for name, value in figures.items() if not math.isnan(value)})
+        known = {f"{stage}/{name}": float(value) for name, value in figures.items() if not math.isnan(value)}
+        self.log_dict(known, sync_dist=True)  # equal on all processes already; Lightning cannot know
 
     # Optimisation
 
