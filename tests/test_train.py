@@ -295,12 +295,14 @@ def test_a_restorer_is_no_teacher(whole: Ran, world: World):
 # Going on
 
 
-def test_a_run_that_goes_on_ends_where_an_unbroken_one_does(whole: Ran, world: World):
+@pytest.mark.parametrize("workers", [0, 2])  # workers fetch before Lightning says which epoch it is
+def test_a_run_that_goes_on_ends_where_an_unbroken_one_does(whole: Ran, world: World, workers: int):
     # given, since phases of another trainer would be others
     kept = [f"model.teacher_checkpoint={phases(world)['teacher'] / 'model.ckpt'}"]
     kept += [f"model.sr_checkpoint={phases(world)['sr_start'] / 'model.ckpt'}"]
-    half = run(world, "half", "ps_hrnet_demo", "trainer.max_epochs=1", "untrained=false", *kept, epochs=2)
-    on = run(world, "on", "ps_hrnet_demo", f"resume={half.folder / 'last.ckpt'}", "untrained=false", epochs=2)
+    kept += [f"loader.workers={workers}", "untrained=false"]
+    half = run(world, f"half{workers}", "ps_hrnet_demo", "trainer.max_epochs=1", *kept, epochs=2)
+    on = run(world, f"on{workers}", "ps_hrnet_demo", f"resume={half.folder / 'last.ckpt'}", *kept, epochs=2)
     assert_same_weights(on.folder / "last.ckpt", whole.folder / "last.ckpt")
     assert on.metrics == whole.metrics
 

@@ -46,6 +46,9 @@ class MLRDataModule(pl.LightningDataModule):
             self.batches = PKBatchSampler(self.train_data.labels, *batch, seed=seed)
 
     def train_dataloader(self) -> DataLoader[PairBatch]:
+        if self.trainer is not None:  # workers fetch the first batches before Lightning tells the sampler its epoch
+            begun = self.trainer.fit_loop.epoch_progress.current.ready  # checkpoints are written when an epoch ends
+            self.batches.set_epoch(begun)
         return self._loader(self.train_data, batch_sampler=self.batches)
 
     def val_dataloader(self) -> DataLoader[EvalBatch]:

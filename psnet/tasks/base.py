@@ -128,11 +128,14 @@ class Task(pl.LightningModule):
         assert self.recipe is not None, "a task without a recipe cannot be trained"
         recipe = self.recipe
         optimizer = recipe.optimizer(self.parameter_groups())
-        _ = self.trainer.estimated_stepping_batches  # makes the loader, so that its length is known
-        steps = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
+
+        def epoch(step: int) -> float:
+            if step == 0:  # now: the loader, and so its length, is made when it is known where the run begins
+                return 0.0
+            return step / math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
 
         def factor(lr: float) -> Any:
-            return lambda step: recipe.schedule(epoch=step / steps, epochs=recipe.epochs, lr=lr) / (lr or 1.0)
+            return lambda step: recipe.schedule(epoch=epoch(step), epochs=recipe.epochs, lr=lr) / (lr or 1.0)
 
         scheduler = LambdaLR(optimizer, [factor(group["lr"]) for group in optimizer.param_groups])
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
