@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from psnet.report import write_report
 from psnet.tasks import Recipe, Task
 
 log = logging.getLogger("psnet")
+
+# Lightning's own call of a deprecated torch function
+warnings.filterwarnings("ignore", message=r".*LeafSpec.*", category=FutureWarning)
 
 NOT_OF_THE_TASK = ("recipe", "teacher", "teacher_checkpoint", "sr_start", "sr_checkpoint")
 """Keys of a model's configuration that say how to train it rather than what it is."""

@@ -29,9 +29,7 @@ from psnet.tasks import Recipe, Task
 
 log = logging.getLogger("psnet")
 
-# Lightning's own call of a deprecated torch function, and its remarks that a folder we made has files in it, and that a
-# run goes on in another
-warnings.filterwarnings("ignore", message=r".*LeafSpec.*", category=FutureWarning)
+# Lightning's remarks that a folder we made has files in it, and that a run goes on in another
 warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
 warnings.filterwarnings("ignore", message=r"The dirpath has changed")
 
@@ -69,7 +67,12 @@ def train(cfg: DictConfig) -> dict[str, float]:
     if is_first():
         write_manifest(run.manifest, folder / "manifest.csv")
     parts = build_parts(run, model)
-    checkpoint = fit(run, model, folder, cfg.name, resume=cfg.resume, **parts)
+    try:
+        checkpoint = fit(run, model, folder, cfg.name, resume=cfg.resume, **parts)
+    except (KeyboardInterrupt, SystemExit):  # the second is what Lightning makes of the first
+        if (folder / "last.ckpt").is_file():
+            log.warning("stopped; go on with the same command and resume=%s", folder / "last.ckpt")
+        raise
     return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest)
 
 

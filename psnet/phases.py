@@ -79,7 +79,11 @@ def keep(folder: Path, name: str, make: Callable[[Path | None], Path]) -> Path:
             return finished
         resume = unfinished if unfinished.is_file() else None
         log.info("%s: %s it first, kept in %s", name, "going on with" if resume else "training", folder)
-        made = make(resume)
+        try:
+            made = make(resume)
+        except (KeyboardInterrupt, SystemExit):
+            log.warning("%s: stopped; the same command goes on with it", name)
+            raise
         meet()
         if is_first():
             os.replace(made, finished)

@@ -60,13 +60,14 @@ def test_two_runs_do_not_make_it_at_once(tmp_path: Path, caplog: pytest.LogCaptu
     assert "another run is making it" in caplog.text
 
 
-def test_a_failed_training_keeps_nothing_and_lets_others_in(tmp_path: Path):
+def test_a_stopped_training_keeps_nothing_and_lets_others_in(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     def fails(resume: Path | None) -> Path:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         keep(tmp_path, "teacher", fails)
     assert not (tmp_path / "model.ckpt").exists()
+    assert "teacher: stopped; the same command goes on with it" in caplog.text
     FileLock(tmp_path / "lock").acquire(timeout=0)
 
 

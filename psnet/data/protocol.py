@@ -26,7 +26,8 @@ class MLRProtocol:
 
     Args:
         low_cameras: camids whose images are made low.
-        low_fraction: share of each identity's images to make low, for sets without cameras.
+        low_fraction: share of each identity's images to make low, for sets without cameras. Under published roles
+            that is of its training images; all query images are made low, and none of the gallery.
         rates: down-sampling factors, drawn per image with equal chances.
         interpolation: of the down-sampling, a name of `psnet.data.degrade.INTERPOLATIONS`.
         seed: of rates and random splits.
@@ -160,18 +161,28 @@ def _low_images(found: SampleSet, samples: list[Sample], protocol: MLRProtocol) 
             "or low_fraction without cameras"
         )
     low |= {s.path for s in samples if s.camid in protocol.low_cameras}
-    by_pid: dict[int, list[Path]] = defaultdict(list)
-    for s in samples:
-        by_pid[s.pid].append(s.path)
-    for paths in by_pid.values() if protocol.low_fraction else ():
-        # an identity keeps at least one image of each kind, or it could not be searched for
-        count = min(max(1, round(protocol.low_fraction * len(paths))), len(paths) - 1)
-        low |= set(shuffled(paths, protocol.seed, "low")[:count])
+    if protocol.low_fraction:
+        low |= _share_of_each(samples, protocol)
     if not low:
         raise DataError(
             f"{found.name} has no low image: give dataset.source.protocol.low_cameras (cameras: {sorted(cameras)}), "
             "dataset.source.protocol.low_fraction, or files with a rate above 1"
         )
+    return low
+
+
+def _share_of_each(samples: list[Sample], protocol: MLRProtocol) -> set[Path]:
+    """The images that `low_fraction` makes low."""
+    by_role = protocol.published_roles
+    low = {s.path for s in samples if by_role and s.part == "query"}
+    by_pid: dict[int, list[Path]] = defaultdict(list)
+    for s in samples:
+        if not (by_role and s.part in ("query", "gallery")):
+            by_pid[s.pid].append(s.path)
+    for paths in by_pid.values():
+        # an identity keeps at least one image of each kind, or it could not be searched for
+        count = min(max(1, round(protocol.low_fraction * len(paths))), len(paths) - 1)
+        low |= set(shuffled(paths, protocol.seed, "low")[:count])
     return low
 
 
