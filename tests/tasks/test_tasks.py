@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from psnet.data.dataset import PairBatch
+from psnet.data.dataset import EvalBatch, PairBatch
 from psnet.losses import batch_hard_triplet
+from psnet.metrics import psnr
 from psnet.models import VDSRCA, HRNetReID
 from psnet.tasks import PSHRNet, ReID, SuperResolution, Task
 
@@ -210,6 +211,28 @@ def test_what_each_task_gives():
         restored, embedding = ReID(reid()).eval().evaluate(low)
         assert restored is None
         assert embedding is not None
+
+
+def test_a_low_image_of_unknown_rate_is_scored_against_its_twin():
+    pairs, ones = batch(), torch.ones(8)
+    whole = EvalBatch(
+        low=pairs.low,
+        bicubic=pairs.low,
+        high=pairs.high,
+        has_high=pairs.has_high,
+        pid=pairs.label,
+        camid=pairs.label,
+        is_low=pairs.is_low,
+        rate=ones,  # nobody knows
+        is_query=pairs.is_low,
+        row=torch.arange(8),
+    )
+    task = SuperResolution(VDSRCA(16, 1, start_as_identity=True))
+    task.test_step(whole, 0)
+    task.restoration_test.compute()
+    (score,) = task.restoration_test.found
+    assert score.count == 4
+    assert score.psnr_restored == pytest.approx(float(psnr(pairs.low, pairs.high)[pairs.is_low].mean()), abs=0.01)
 
 
 def test_an_unknown_view():
