@@ -66,7 +66,7 @@ class MLRProtocol:
                 f"dataset.source.protocol.interpolation={self.interpolation!r} is unknown; "
                 f"take one of {sorted(INTERPOLATIONS)}"
             )
-        if not self.rates or min(self.rates) < 1:
+        if not self.rates or not all(isinstance(rate, (int, float)) and rate >= 1 for rate in self.rates):
             raise DataError(
                 f"dataset.source.protocol.rates={list(self.rates)} must be down-sampling factors of 1 or more, "
                 "such as [2,3,4]"

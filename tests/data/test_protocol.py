@@ -145,6 +145,7 @@ def test_native_low_images_are_not_made_lower():
         ({"train_identities": 0}, r"train_identities=0"),
         ({"train_identities": None}, r"does not say which identities train"),
         ({"rates": []}, r"rates=\[\]"),
+        ({"rates": ["two"]}, r"rates=\['two'\] must be down-sampling factors of 1 or more, such as \[2,3,4\]"),
         ({"rates": 2}, r"rates=2 must be a list, such as \[2,3,4\]"),
         ({"low_cameras": 2}, r"low_cameras=2 must be a list, such as \[2\]"),
         ({"rates": [0.5]}, r"rates=\[0\.5\]"),
