@@ -168,6 +168,7 @@ def meta_of(run: Run, model: Settings) -> Settings:
         "data_hash": run.manifest.hash(),
         "set_hash": run.manifest.without_joined().hash(),
         "people": run.manifest.people_hash(),
+        "trained_images": run.manifest.train_digests(),
         "num_classes": run.num_classes,
         "seed": run.cfg.seed,
         "versions": versions(),

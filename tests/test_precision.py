@@ -9,18 +9,20 @@ from psnet.precision import resolve_precision
 
 
 @pytest.mark.parametrize(
-    ("cuda", "bf16", "amx", "expected"),
+    ("cuda", "bf16", "amx", "avx", "expected"),
     [
-        (True, True, False, "bf16-mixed"),
-        (True, False, True, "16-mixed"),
-        (False, False, True, "bf16-mixed"),
-        (False, True, False, "32-true"),
+        (True, True, False, False, "bf16-mixed"),
+        (True, False, True, True, "16-mixed"),
+        (False, False, True, False, "bf16-mixed"),
+        (False, False, False, True, "bf16-mixed"),
+        (False, True, False, False, "32-true"),
     ],
 )
-def test_auto(monkeypatch: pytest.MonkeyPatch, cuda: bool, bf16: bool, amx: bool, expected: str):
+def test_auto(monkeypatch: pytest.MonkeyPatch, cuda: bool, bf16: bool, amx: bool, avx: bool, expected: str):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: bf16 or including_emulation)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
     assert resolve_precision("auto") == expected
 
 
