@@ -1,6 +1,6 @@
 """Score a checkpoint: python evaluate.py checkpoint=PATH
 
-Writes metrics.json and report.html, and prints the table.
+Writes metrics.json, card.md and report.html, and prints the table.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from psnet.card import write_card
 from psnet.checkpoint import read_checkpoint
 from psnet.configuration import USER_ERRORS, build, build_manifest, configuration_folder
 from psnet.data.datamodule import MLRDataModule
@@ -24,10 +25,12 @@ from psnet.data.dataset import EvalDataset
 from psnet.data.manifest import Manifest
 from psnet.evaluation import Evaluation, facts_of, metrics_of, print_table, report_of, warnings_of, write_json
 from psnet.metrics import RetrievalMetric
+from psnet.models import HRNetReID
 from psnet.precision import resolve_precision
 from psnet.processes import is_first
+from psnet.record import run_of
 from psnet.report import write_report
-from psnet.tasks import Recipe, Task
+from psnet.tasks import Recipe, ReID, Task
 
 log = logging.getLogger("psnet")
 
@@ -83,13 +86,19 @@ def random_weights(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def evaluate_checkpoint(
-    checkpoint: Path, cfg: DictConfig, folder: Path, dataset: DictConfig | None = None, manifest: Manifest | None = None
+    checkpoint: Path,
+    cfg: DictConfig,
+    folder: Path,
+    dataset: DictConfig | None = None,
+    manifest: Manifest | None = None,
+    teacher: HRNetReID | None = None,
 ) -> dict[str, float]:
-    """Score a checkpoint, write metrics.json and report.html into `folder`, print the table.
+    """Score a checkpoint, write metrics.json, card.md and report.html into `folder`, print the table.
 
     Args:
         cfg: trainer, loader, report, untrained.
         dataset: other than the checkpoint's own. manifest: of the data set, where it has been prepared already.
+        teacher: scored on sharp queries, as a bound on what can be won on low ones.
     """
     content = read_checkpoint(checkpoint)
     meta = content["psnet"]
@@ -103,10 +112,16 @@ def evaluate_checkpoint(
     untrained = score(task, manifest, image_size, cfg) if cfg.untrained else None
     task.load_state_dict(content["state_dict"])
     trained = score(task, manifest, image_size, cfg)
-    metrics = metrics_of(trained, untrained)
-    facts = facts_of(checkpoint, content, dataset, manifest, str(resolve_precision(cfg.trainer.precision)))
+    bound = None
+    if teacher is not None and all(row.has_high for row in manifest.split("query")):
+        bound = score(ReID(teacher, retrieval=build_retrieval(dataset, manifest)), manifest, image_size, cfg)
+    metrics = metrics_of(trained, untrained, bound)
+    precision = str(resolve_precision(cfg.trainer.precision))
+    facts = facts_of(checkpoint, content, dataset, manifest, precision)
     if is_first():
-        write_json({"metrics": metrics, "facts": facts}, folder / "metrics.json")
+        run = run_of(content, dataset, manifest, precision)
+        write_json({"metrics": metrics, "facts": facts, "run": run}, folder / "metrics.json")
+        write_card(folder / "card.md", checkpoint, metrics, facts)
         report = report_of(task.eval(), trained, metrics, facts, EvalDataset(manifest, image_size), **cfg.report)
         print_table(metrics, write_report(report, folder / "report.html"))
         for warning in warnings_of(metrics, facts):

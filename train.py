@@ -13,18 +13,23 @@ from typing import Any
 import hydra
 import pytorch_lightning as pl
 import wandb
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 
 from evaluate import build_retrieval, build_task, build_trainer, evaluate_checkpoint
-from psnet.checkpoint import AtomicCheckpointIO, git_revision, read_checkpoint, versions
-from psnet.configuration import USER_ERRORS, build, build_manifest, configuration_folder
+from psnet.checkpoint import AtomicCheckpointIO, read_checkpoint, versions
+from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.manifest import Manifest, write_manifest
-from psnet.phases import NEEDED, Settings, check_resume, keep, load_network, settings_hash
+from psnet.phases import NEEDED, Settings, check_resume, keep, load_network, own_settings, settings_hash
 from psnet.processes import is_first
+from psnet.record import check_unseen, meta_of
+from psnet.run_folder import CHECKPOINT, MANIFEST, check_same_data, settings_of, write_settings
+from psnet.sweep import run_job
 from psnet.tasks import Recipe, Task
 
 log = logging.getLogger("psnet")
@@ -53,27 +58,32 @@ def train(cfg: DictConfig) -> dict[str, float]:
         DataError, CheckpointError, WeightsError: what a user can put right, before any training begins where that can
             be known.
     """
-    cfg = copy.deepcopy(cfg)
+    cfg = copy.deepcopy(cfg) if cfg.again is None else settings_of(cfg.again, cfg)
     if cfg.resume is not None:
         read_checkpoint(cfg.resume)  # a wrong path is known before the data are read
+    folder = Path(cfg.output_dir)
+    if is_first():
+        write_settings(cfg, folder)
     run = Run(cfg, build_manifest(cfg.dataset, cfg.join))
     if "reid" in cfg.model:
         cfg.model.reid.num_classes = run.num_classes
-    folder = Path(cfg.output_dir)
     model: Any = OmegaConf.to_container(cfg.model, resolve=True)
     if cfg.resume is not None:
         check_resume(cfg.resume, own_settings(model), run.manifest)
+    check_unseen(model, run.manifest)
     check(run, model)
     if is_first():
-        write_manifest(run.manifest, folder / "manifest.csv")
+        write_manifest(run.manifest, folder / MANIFEST)
+        if cfg.again is not None:
+            check_same_data(cfg.again, folder)
     parts = build_parts(run, model)
     try:
         checkpoint = fit(run, model, folder, cfg.name, resume=cfg.resume, **parts)
     except (KeyboardInterrupt, SystemExit):  # the second is what Lightning makes of the first
-        if (folder / "last.ckpt").is_file():
-            log.warning("stopped; go on with the same command and resume=%s", folder / "last.ckpt")
+        if (folder / CHECKPOINT).is_file():
+            log.warning("stopped; go on with the same command and resume=%s", folder / CHECKPOINT)
         raise
-    return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest)
+    return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest, parts.get("teacher"))
 
 
 def check(run: Run, model: Settings) -> None:
@@ -126,8 +136,8 @@ def fit(run: Run, model: Settings, folder: Path, name: str, resume: str | Path |
     cfg = run.cfg
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     task, recipe, data = build_phase(run, model, **parts)
-    task.meta = meta_of(run, model)
-    checkpoint = folder / "last.ckpt"
+    task.meta = meta_of(cfg, run.manifest, model)
+    checkpoint = folder / CHECKPOINT
     keeper = ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
     try:
         trainer = build_trainer(
@@ -159,28 +169,6 @@ def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Re
     return task, recipe, MLRDataModule(run.manifest, recipe.image_size, batch, **how)
 
 
-def meta_of(run: Run, model: Settings) -> Settings:
-    """What a checkpoint says of itself. The data set's paths stay as written, so that they fit another machine."""
-    return {
-        "model": own_settings(model),
-        "dataset": OmegaConf.to_container(run.cfg.dataset, resolve=False),
-        "joined": list(run.cfg.join),
-        "data_hash": run.manifest.hash(),
-        "set_hash": run.manifest.without_joined().hash(),
-        "people": run.manifest.people_hash(),
-        "trained_images": run.manifest.train_digests(),
-        "num_classes": run.num_classes,
-        "seed": run.cfg.seed,
-        "versions": versions(),
-        "git_revision": git_revision(),
-    }
-
-
-def own_settings(model: Settings) -> Settings:
-    """Without those of the phases before it."""
-    return {key: value for key, value in model.items() if key not in {need.phase for need in NEEDED}}
-
-
 def build_loggers(run: Run, folder: Path, name: str) -> list[Any]:
     loggers: list[Any] = [CSVLogger(folder, name="", version=unused(folder, "log"), flush_logs_every_n_steps=10)]
     if run.cfg.get("logger"):
@@ -198,11 +186,22 @@ def unused(folder: Path, name: str) -> str:
 
 @hydra.main(config_path=configuration_folder(), config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> float:
-    try:
-        metrics = train(cfg)
-    except USER_ERRORS as error:
-        sys.exit(f"error: {error}")
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        metrics = run_job(cfg, train, devices=build_trainer(cfg.trainer, logger=False).world_size)
+    else:
+        try:
+            refuse_other_settings(cfg)
+            metrics = train(cfg)
+        except USER_ERRORS as error:
+            sys.exit(f"error: {error}")
     return metrics.get("rank1", metrics.get("psnr_restored", float("nan")))
+
+
+def refuse_other_settings(cfg: DictConfig) -> None:
+    """`again` means the settings of then."""
+    others = [word for word in HydraConfig.get().overrides.task if not word.startswith("again=")]
+    if cfg.again is not None and others:
+        raise SettingsError(f"again={cfg.again} takes the settings of that run, and no others: leave out {others}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,9 @@ class SettingsError(ValueError):
 USER_ERRORS = (DataError, CheckpointError, WeightsError, SettingsError)
 """What a user can put right. The message says how, so it is shown without a traceback."""
 
+LONGEST_NAME = 160
+"""Of a folder; file systems take 255 bytes."""
+
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -37,6 +41,21 @@ def configuration_folder() -> str:
     raise FileNotFoundError(
         f"no configuration in {_PACKAGE.parent / 'conf'} or {_PACKAGE / 'conf'}; install psnet again"
     )
+
+
+def job_folder(overrides: str) -> str:
+    """The folder of a sweep's job: its settings, as far as they fit into a name.
+
+    >>> job_folder("dataset.source.protocol.split=3,dataset=mlr_viper,experiment=small/id")
+    'split=3,dataset=mlr_viper,experiment=small-id'
+    """
+    name = overrides.replace("dataset.source.protocol.", "").replace("/", "-")
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[:LONGEST_NAME]}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
+
+
+OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
 
 
 def build(settings: Mapping[str, Any], **arguments: Any) -> Any:

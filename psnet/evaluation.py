@@ -21,7 +21,13 @@ from psnet.report import RateRow, Report, RestorationRow, Row
 from psnet.report.terms import metric_value, term
 from psnet.tasks import Task
 
-BASELINES = "untrained: the same network with random weights. chance: the expectation of a random ranking."
+SYSTEMS = {
+    "trained": "",
+    "untrained": "the same network with random weights",
+    "bound": "the teacher, who is shown sharp queries",
+    "chance": "the expectation of a random ranking",
+}
+"""What is scored, in the order shown; what each is beside the trained network."""
 
 SHOWN = ("rank1", "rank5", "rank10", "mAP")
 """Columns of the closing table."""
@@ -35,11 +41,14 @@ class Evaluation:
     restoration: list[RestorationScore]
 
 
-def metrics_of(trained: Evaluation, untrained: Evaluation | None) -> dict[str, Any]:
+def metrics_of(
+    trained: Evaluation, untrained: Evaluation | None = None, bound: Evaluation | None = None
+) -> dict[str, Any]:
     """All figures, plain values, in the form of metrics.json."""
     metrics: dict[str, Any] = {"trained": _figures(trained)}
-    if untrained is not None:
-        metrics["untrained"] = _figures(untrained)
+    for name, evaluation in (("untrained", untrained), ("bound", bound)):
+        if evaluation is not None:
+            metrics[name] = _figures(evaluation)
     if trained.retrieval is not None:
         metrics["chance"] = chance(trained.retrieval.results)
         rates = per_rate(trained.retrieval.results, trained.retrieval.query.rate)
@@ -81,7 +90,7 @@ def facts_of(
         "Model": model["_target_"].rpartition(".")[2],
     }
     if "reid" in model:
-        facts["Backbone"] = f"{model['reid']['backbone']}, started from {model['reid']['weights'] or 'random weights'}"
+        facts["Backbone"] = f"{model['reid']['backbone']}, weights before training: {meta.get('weights', 'unknown')}"
     if "sr" in model:
         facts["Super-resolution"] = ", ".join(f"{k}={v}" for k, v in model["sr"].items() if k != "_target_")
     height, width = model["recipe"]["image_size"]
@@ -111,7 +120,7 @@ def report_of(
         metrics, facts: `metrics_of`, `facts_of`. images: query and gallery.
         ranked_lists: how many of each kind. restored: how many low images beside their restorations.
     """
-    systems = [name for name in ("trained", "untrained", "chance") if found.retrieval and name in metrics]
+    systems = [name for name in SYSTEMS if found.retrieval and name in metrics]
     parts: dict[str, Any] = {}
     if found.retrieval is not None:
         retrieval = found.retrieval
@@ -128,7 +137,7 @@ def report_of(
         restoration_table=[
             RestorationRow(**{**row, "rate": _known(row["rate"])}) for row in metrics.get("restoration", ())
         ],
-        notes=[*warnings_of(metrics, facts), *([BASELINES] if "chance" in metrics else [])],
+        notes=[*warnings_of(metrics, facts), *(f"{name}: {SYSTEMS[name]}." for name in systems if SYSTEMS[name])],
         **parts,
     )
 
@@ -189,7 +198,7 @@ def _retrieval_table(metrics: Mapping[str, Any]) -> Table:
     table.add_column("")
     for key in SHOWN:
         table.add_column(term(key), justify="right")
-    for name in ("trained", "untrained", "chance"):
+    for name in SYSTEMS:
         if name in metrics:
             table.add_row(name, *(metric_value(metrics[name], key) for key in SHOWN))
     return table

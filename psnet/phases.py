@@ -45,6 +45,12 @@ class Needed(NamedTuple):
 
 NEEDED = (Needed("teacher", "reid", "teacher_checkpoint", "teacher"), Needed("sr", "sr", "sr_checkpoint", "sr_start"))
 
+
+def own_settings(model: Settings) -> Settings:
+    """Without those of the phases before it."""
+    return {key: value for key, value in model.items() if key not in {need.phase for need in NEEDED}}
+
+
 _NOT_COMPARED = ("weights", "start_as_identity", "dropout")
 """Of a network's settings: of its beginning, and of its training."""
 

@@ -19,6 +19,8 @@ from psnet.configuration import SettingsError, build, configuration_folder
 from psnet.data.source import MLRSource
 from psnet.metrics import RetrievalMetric
 from psnet.models import VDSRCA, HRNetReID
+from psnet.phases import own_settings
+from psnet.record import row_of
 from psnet.tasks import PSHRNet, Recipe, Task
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -27,7 +29,8 @@ NEEDED = {"csv": ["dataset.source.reader.path=x.csv"], "folder": ["dataset.sourc
 
 
 def options(group: str) -> list[str]:
-    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+    files = (file.relative_to(CONF / group).with_suffix("") for file in (CONF / group).rglob("*.yaml"))
+    return sorted(file.as_posix() for file in files if file.parent.name != "base")
 
 
 @pytest.fixture(autouse=True)
@@ -95,13 +98,33 @@ def test_the_published_method():
     assert teacher.schedule(epoch=0, epochs=71, lr=0.0085) == 0.0085
 
 
+ROWS = {"bound": "bound", "id": "ID", "id_sr": "ID+SR", "id_sr_ps": "ID+SR+PS", "sr": "SR"}
+"""What the last part of an experiment's name says, and the row of the table that it is."""
+
+
 @pytest.mark.parametrize("name", options("experiment"))
 def test_experiments(name: str):
-    cfg = composed(f"experiment={name}")
+    cfg = composed("dataset=mlr_viper", f"experiment={name}")
     check_model(cfg)
-    data, _, row = name.partition("_")
-    assert cfg.dataset.name.removeprefix("mlr_") == data
-    assert {"id": "view", "id_sr": "sr", "id_sr_ps": "teacher", "sr": "low_first"}[row] in cfg.model
+    model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    phases = {"teacher"} & set(model)
+    if name.startswith("pretrain"):
+        assert cfg.dataset.name == "mlr_market751"
+        assert set(cfg.join) == {"cuhk01", "pku"}
+    else:
+        assert cfg.dataset.name == "mlr_viper"
+        assert row_of(own_settings(model), dict.fromkeys(phases)) == ROWS[name.rpartition("/")[2]]
+
+
+@pytest.mark.parametrize("row", ["bound", "id", "id_sr", "id_sr_ps"])
+def test_rows_as_published(row: str):
+    """Network, size and recipe of Table I are the paper's; teachers are trained by phase 1, the rest by phase 2."""
+    cfg = composed("dataset=mlr_cuhk03", f"experiment={row}")
+    recipe = build(cfg.model.recipe)
+    assert (cfg.model.reid.backbone, cfg.model.reid.weights) == ("hrnet_w32", "imagenet")
+    assert (recipe.image_size, recipe.epochs) == ([256, 128], 71)
+    assert recipe.schedule(epoch=0, epochs=71, lr=0.0085) == (0.0085 if row == "bound" else 3e-4)
+    assert recipe.batch.identities == (8 if row == "bound" else 6)
 
 
 @pytest.mark.parametrize("name", options("net"))

@@ -79,6 +79,7 @@ def test_facts_name_both_data_sets(tiny: Manifest):
             "sr": {"_target_": "psnet.models.VDSRCA", "channels": 64},
             "recipe": {"image_size": [256, 128], "epochs": 71},
         },
+        "weights": "random",
         "dataset": {"name": "mlr_viper"},
         "joined": ["cuhk01", "pku"],
         "data_hash": "0123",
@@ -94,7 +95,7 @@ def test_facts_name_both_data_sets(tiny: Manifest):
     assert facts["Data hash"] == tiny.hash()
     assert facts["Data hash in training"] == "0123"
     assert facts["Evaluation"] == "multi-shot, same-camera rule on, flip test"
-    assert facts["Backbone"] == "hrnet_w32, started from random weights"
+    assert facts["Backbone"] == "hrnet_w32, weights before training: random"
     assert facts["Input size"] == "256 x 128"
     assert facts["Trained"] == "1,200 steps, to epoch 10 of 71"
     assert facts["Precision"] == "32-true"

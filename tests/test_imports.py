@@ -22,9 +22,13 @@ ALLOWED: dict[str, set[str]] = {
     "tasks": {"tasks", "models", "losses", "metrics", "data"},
     "pictures": {"tasks", "metrics", "data", "report"},
     "evaluation": {"pictures", "tasks", "metrics", "data", "report"},
+    "card": {"evaluation", "report"},
     "callbacks": {"callbacks", "pictures", "tasks", "report"},
     "configuration": {"checkpoint", "models", "data"},
     "phases": {"configuration", "checkpoint", "data", "processes"},
+    "record": {"phases", "checkpoint", "data"},
+    "run_folder": {"configuration", "phases"},
+    "sweep": {"configuration", "run_folder", "data"},
     "cli": {"configuration", "data"},
     "__init__": set(),
 }
@@ -32,8 +36,8 @@ ALLOWED: dict[str, set[str]] = {
 
 ROOMS_OF = {
     "pytorch_lightning": {"tasks", "callbacks", "checkpoint", "loggers", "processes", "data/datamodule"},
-    "hydra": {"configuration", "cli"},
-    "omegaconf": {"configuration", "cli", "evaluation"},
+    "hydra": {"configuration", "sweep", "cli"},
+    "omegaconf": {"configuration", "record", "run_folder", "sweep", "cli", "evaluation"},
     "wandb": {"loggers", "callbacks"},
     "timm": {"models", "checkpoint"},
     "torchmetrics": {"metrics"},

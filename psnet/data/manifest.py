@@ -79,9 +79,9 @@ class Manifest:
         """Of the training identities: equal hashes mean that a class stands for the same person."""
         return hashlib.sha256(repr(sorted(self.train_labels().items())).encode()).hexdigest()
 
-    def train_digests(self) -> list[str]:
-        """Of the training images' files, short: what a network may not be asked to find again. Sorted."""
-        return sorted({row.sha256[:DIGEST] for row in self.split("train")})
+    def digests(self, split: str) -> list[str]:
+        """Of each image's file, short: enough to know it again."""
+        return [row.sha256[:DIGEST] for row in self.split(split)]
 
     def without_joined(self) -> Manifest:
         """The set alone, without the training images of others."""

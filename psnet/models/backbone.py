@@ -22,27 +22,22 @@ STRIDES = [4, 8, 16, 32]
 """Of the maps that the head pools."""
 
 
-def create_backbone(name: str, weights: str | None) -> tuple[nn.Module, list[int]]:
+def create_backbone(name: str, imagenet: bool) -> tuple[nn.Module, list[int]]:
     """The network that maps (B, 3, H, W) to four maps at strides 4, 8, 16, 32, and its channels.
 
     For HRNet these are the outputs of the four `incre_modules`: 128, 256, 512 and 1024 channels.
 
     Args:
-        name: a timm model name. weights: "imagenet", a file, or None.
+        name: a timm model name. imagenet: with timm's weights from the hub, instead of random ones.
 
     Raises:
-        ValueError: timm does not know the name, or its maps are at other strides. WeightsError: see `HRNetReID`.
+        ValueError: timm does not know the name, or its maps are at other strides. WeightsError: the hub is out of reach.
     """
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         raise ValueError(f"backbone={name!r} is not a model of timm; near it are {', '.join(near) or 'none'}")
     features: dict[str, Any] = {"features_only": True, "out_indices": (-4, -3, -2, -1)}
-    if weights == "imagenet":
-        backbone = _from_hub(name, features)
-    else:
-        backbone = timm.create_model(name, pretrained=False, **features)
-        if weights is not None:
-            _load_file(backbone, name, Path(weights))
+    backbone = _from_hub(name, features) if imagenet else timm.create_model(name, pretrained=False, **features)
     strides = backbone.feature_info.reduction()  # type: ignore[union-attr, operator]
     if strides != STRIDES:
         raise ValueError(f"backbone={name!r} has maps at strides {strides}; take one with {STRIDES}, such as hrnet_w32")
@@ -60,8 +55,23 @@ def _from_hub(name: str, features: dict[str, Any]) -> nn.Module:
         ) from error
 
 
-def _load_file(backbone: nn.Module, name: str, path: Path) -> None:
-    """Load an official `.pth`, also one wrapped as {"state_dict": {"module....": ...}}."""
+def load_official(backbone: nn.Module, state: dict[str, Tensor], refusal: str) -> None:
+    """Load what the official HRNet files hold: the classification network, its keys perhaps behind "module.".
+
+    Raises:
+        WeightsError: see `load_covering`.
+    """
+    state = {key.removeprefix("module."): value for key, value in state.items()}
+    state = {key: value for key, value in state.items() if not key.startswith(_CLASSIFIER_ONLY)}
+    load_covering(backbone, state, refusal)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The state dict in a file of PyTorch weights, be it wrapped or not.
+
+    Raises:
+        WeightsError: there is no such file, or it is none.
+    """
     if not path.is_file():
         raise WeightsError(f"weights file {path} does not exist; give model.reid.weights=PATH, imagenet or null")
     try:
@@ -69,17 +79,27 @@ def _load_file(backbone: nn.Module, name: str, path: Path) -> None:
     except Exception as error:
         raise WeightsError(f"{path} is not a file of PyTorch weights: {error}") from error
     state: dict[str, Tensor] = content.get("state_dict", content)
-    state = {key.removeprefix("module."): value for key, value in state.items()}
-    state = {key: value for key, value in state.items() if not key.startswith(_CLASSIFIER_ONLY)}
-    own = backbone.state_dict()
+    return state
+
+
+def load_covering(module: nn.Module, state: dict[str, Tensor], refusal: str) -> None:
+    """Load a state that has every entry of the module and no other.
+
+    Args:
+        refusal: begins the error's sentence.
+
+    Raises:
+        WeightsError: an entry is missing, unknown or of another shape.
+    """
+    own = module.state_dict()
     # num_batches_tracked is absent from files older than PyTorch 0.4.1 and has no part in the output
     missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
     unknown = [k for k in state if k not in own]
     misshapen = [k for k in own if k in state and own[k].shape != state[k].shape]
     if missing or unknown or misshapen:
         raise WeightsError(
-            f"{path} does not fit {name}: {len(missing)} of {len(own)} entries missing {missing[:3]}, "
+            f"{refusal}: {len(missing)} of {len(own)} entries missing {missing[:3]}, "
             f"{len(unknown)} unknown {unknown[:3]}, {len(misshapen)} of another shape {misshapen[:3]}. "
             "Give the file of this very network, or another model.reid.backbone."
         )
-    backbone.load_state_dict(state, strict=False)
+    module.load_state_dict(state, strict=False)

@@ -6,12 +6,13 @@ Section and constants after PS-HRNet (Zhang et al., IEEE TIP 2021) and the behav
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from psnet.models.backbone import create_backbone
+from psnet.models.backbone import create_backbone, load_covering, load_official, read_state
 from psnet.models.normalise import Normalise
 
 
@@ -58,7 +59,8 @@ class HRNetReID(nn.Module):
     Args:
         num_classes: identities in the training set.
         backbone: a timm model that offers `features_only` with maps at strides 4, 8, 16 and 32.
-        weights: "imagenet" (timm's, from the hub), the path of an official HRNet `.pth`, or None for random.
+        weights: "imagenet" (timm's, from the hub), the path of an official HRNet `.pth`, that of a checkpoint that
+            psnet trained on other people (everything but the classifier is taken), or None for random.
         pool_sizes: side of each branch's pooled map. 4/2/2/1 is what the authors' saved results used; their last
             revision pools branch 2 by 3 and does not fit its own classifier.
         max_weights: weight of the maximum beside the average, per branch.
@@ -67,7 +69,7 @@ class HRNetReID(nn.Module):
 
     Raises:
         ValueError: timm does not know the backbone.
-        WeightsError: the weights cannot be had or do not cover the whole backbone.
+        WeightsError: the weights cannot be had or do not cover the whole network.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class HRNetReID(nn.Module):
         self.num_classes = num_classes
         self.backbone_name = backbone
         self.normalise = Normalise()
-        self.backbone, channels = create_backbone(backbone, weights)
+        self.backbone, channels = create_backbone(backbone, imagenet=weights == "imagenet")
         self.pools = nn.ModuleList(BranchPool(s, w) for s, w in zip(pool_sizes, max_weights, strict=True))
         width = sum(c * s * s for c, s in zip(channels, pool_sizes, strict=True))
         self.fc1 = nn.Linear(width, bottleneck)
@@ -92,6 +94,8 @@ class HRNetReID(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.fc2 = nn.Linear(bottleneck, num_classes, bias=True)
         self._init_head()
+        if weights not in (None, "imagenet"):
+            self._load(Path(str(weights)))
 
     def _init_head(self) -> None:
         nn.init.kaiming_normal_(self.fc1.weight, mode="fan_out")
@@ -100,6 +104,16 @@ class HRNetReID(nn.Module):
         nn.init.zeros_(self.bn.bias)
         nn.init.normal_(self.fc2.weight, 0.0, 0.001)
         nn.init.zeros_(self.fc2.bias)
+
+    def _load(self, file: Path) -> None:
+        """The backbone of an official file; of a checkpoint of psnet all but the classifier, as people are others."""
+        state, refusal = read_state(file), f"{file} does not fit {self.backbone_name}"
+        own = {key.removeprefix("reid."): value for key, value in state.items() if key.startswith("reid.")}
+        if own:
+            own |= {f"fc2.{name}": value for name, value in self.fc2.state_dict().items()}
+            load_covering(self, own, refusal)
+        else:
+            load_official(self.backbone, state, refusal)
 
     def forward(self, images: Tensor) -> ReIDFeatures:
         """images (B, 3, H, W), RGB in [0, 1]."""

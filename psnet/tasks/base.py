@@ -40,6 +40,10 @@ class Task(pl.LightningModule):
         self.meta: dict[str, Any] = {}
         """What a checkpoint says of itself beside the weights: configuration, data, versions. Plain values."""
 
+    def seen(self, batch: PairBatch | EvalBatch) -> Tensor:
+        """The images that the network is shown of a batch, (B, 3, H, W) in [0, 1]."""
+        return batch.low
+
     def restore(self, low: Tensor) -> Tensor | None:
         """The image as super-resolution gives it, (B, 3, H, W), or None of a task that restores nothing."""
         return None
@@ -82,7 +86,7 @@ class Task(pl.LightningModule):
         self._conclude("test")
 
     def _collect(self, batch: EvalBatch, stage: str) -> None:
-        restored, embedding = self.evaluate(batch.low)
+        restored, embedding = self.evaluate(self.seen(batch))
         if restored is not None:
             degraded = batch.has_high & batch.is_low
             self._restoration(stage).update(restored, batch.bicubic, batch.high, batch.rate, degraded)

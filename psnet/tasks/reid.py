@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from psnet.data.dataset import PairBatch
+from psnet.data.dataset import EvalBatch, PairBatch
 from psnet.losses import batch_hard_triplet
 from psnet.metrics import RetrievalMetric
 from psnet.models import HRNetReID
@@ -21,8 +21,9 @@ class ReID(Task):
 
     Args:
         reid: the network.
-        view: which image of a pair it is trained on: "high" makes the teacher (phase 1), "low" is the row ID, where
-            the images of the low cameras are low and the others sharp.
+        view: which image of a pair it sees, in training and evaluation: "high" makes the teacher (phase 1), whose
+            scores on sharp queries bound what can be won on low ones; "low" is the row ID, where the images of the low
+            cameras are low and the others sharp.
         label_smoothing: of CE, 0.1 in the method. margin: of the triplets, 0.3 in the method.
     """
 
@@ -42,8 +43,11 @@ class ReID(Task):
         self.view = view
         self.label_smoothing, self.margin = label_smoothing, margin
 
+    def seen(self, batch: PairBatch | EvalBatch) -> Tensor:
+        return batch.high if self.view == "high" else batch.low
+
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
-        features = self.reid(batch.high if self.view == "high" else batch.low)
+        features = self.reid(self.seen(batch))
         triplets = [batch_hard_triplet(branch, batch.label, self.margin) for branch in features.branches]
         terms = {
             "ce": F.cross_entropy(features.logits, batch.label, label_smoothing=self.label_smoothing),

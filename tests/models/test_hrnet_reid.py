@@ -87,6 +87,22 @@ def test_an_official_file_is_loaded_whole(tmp_path: Path, official: dict[str, to
         torch.testing.assert_close(value, official[key])
 
 
+def test_a_checkpoint_of_ours_gives_all_but_the_classifier(tmp_path: Path):
+    torch.manual_seed(2)
+    trained = HRNetReID(5, SMALL, None)
+    trained.bn.running_mean.fill_(0.25)
+    file = tmp_path / "last.ckpt"
+    sr = {"sr.body.0.weight": torch.zeros(3)}  # what else a checkpoint holds
+    torch.save({"state_dict": sr | {f"reid.{k}": v for k, v in trained.state_dict().items()}}, file)
+    network = HRNetReID(9, SMALL, str(file))
+    assert network.fc2.out_features == 9
+    for key, value in network.state_dict().items():
+        if not key.startswith("fc2."):
+            assert torch.equal(value, trained.state_dict()[key]), key
+    with pytest.raises(WeightsError, match=r"last\.ckpt does not fit hrnet_w18_small.*of another shape \['fc1"):
+        HRNetReID(9, SMALL, str(file), pool_sizes=(2, 2, 2, 1))
+
+
 def test_a_file_of_another_network_is_refused(tmp_path: Path, official: dict[str, torch.Tensor]):
     file = tmp_path / "half.pth"
     torch.save(dict(list(official.items())[: len(official) // 2]), file)

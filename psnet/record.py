@@ -1,0 +1,155 @@
+"""What a run was, as plain values: what a checkpoint says of itself, and what metrics.json says of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from psnet.checkpoint import CheckpointError, git_revision, read_checkpoint, versions
+from psnet.data.manifest import Manifest
+from psnet.phases import NEEDED, Settings, own_settings
+
+
+def meta_of(cfg: DictConfig, manifest: Manifest, model: Settings) -> Settings:
+    """What a checkpoint says of itself. The data set's paths stay as written, so that they fit another machine.
+
+    Args:
+        cfg: the whole configuration. model: what is trained, resolved; a phase of the run, or the run's own.
+    """
+    given = given_checkpoints(model)
+    images = set(manifest.digests("train")).union(*(meta.get("trained_images", ()) for meta in given.values()))
+    return {
+        "model": own_settings(model),
+        "phases": _phases(model, given),
+        "weights": weights_of(model, given.get("reid.weights")),
+        "dataset": OmegaConf.to_container(cfg.dataset, resolve=False),
+        "joined": list(cfg.join),
+        "data_hash": manifest.hash(),
+        "set_hash": manifest.without_joined().hash(),
+        "people": manifest.people_hash(),
+        "trained_images": sorted(images),
+        "num_classes": len(manifest.train_labels()),
+        "seed": cfg.seed,
+        "versions": versions(),
+        "git_revision": git_revision(),
+    }
+
+
+def given_checkpoints(model: Settings) -> dict[str, Settings]:
+    """What each checkpoint of ours that a model starts from says of itself, by the setting that names it."""
+    paths = {need.given: model.get(need.given) for need in NEEDED}
+    weights = model.get("reid", {}).get("weights")
+    if weights not in (None, "imagenet"):
+        paths["reid.weights"] = weights
+    metas = {}
+    for setting, path in paths.items():
+        if path is not None and (setting != "reid.weights" or _is_ours(path)):
+            metas[setting] = read_checkpoint(path)["psnet"]
+    return metas
+
+
+def _is_ours(path: str) -> bool:
+    """Weights may also be an official file."""
+    try:
+        read_checkpoint(path)
+    except CheckpointError:
+        return False
+    return True
+
+
+def check_unseen(model: Settings, manifest: Manifest) -> None:
+    """Refuse to start from what has seen the people to search for.
+
+    Raises:
+        CheckpointError: a checkpoint that the model starts from was trained on images of query or gallery.
+    """
+    for setting, meta in given_checkpoints(model).items():
+        seen = trained_on(manifest, meta)
+        if seen:
+            raise CheckpointError(
+                f"model.{setting} was trained on {len(seen)} of the images to search among, e.g. {seen[0]}: the figures "
+                "would be too good. Start from one that was trained on other people"
+            )
+
+
+def trained_on(manifest: Manifest, meta: Settings) -> list[str]:
+    """The images of query and gallery that were trained on, as far as the checkpoint says."""
+    known = set(meta.get("trained_images", ()))
+    return [
+        row.path
+        for split in ("query", "gallery")
+        for row, digest in zip(manifest.split(split), manifest.digests(split), strict=True)
+        if digest in known
+    ]
+
+
+def weights_of(model: Settings, meta: Settings | None) -> str:
+    """Where re-identification started from, in words.
+
+    Args:
+        meta: of the checkpoint of ours that it started from, if it is one.
+    """
+    weights = model.get("reid", {}).get("weights")
+    if meta is None:
+        return {None: "random", "imagenet": "ImageNet"}.get(weights) or Path(weights).name
+    sets = " + ".join([meta["dataset"]["name"], *meta["joined"]])
+    images = len(meta.get("trained_images", ()))
+    return f"trained on {sets} ({images:,} images, hash {meta['data_hash'][:12]})"
+
+
+def _phases(model: Settings, given: Mapping[str, Settings]) -> Settings:
+    """The models that came before, as they were set, wherever they come from."""
+    phases = {need.phase: model.get(need.phase) for need in NEEDED}
+    phases |= {need.phase: given[need.given]["model"] for need in NEEDED if need.given in given}
+    return {name: settings for name, settings in phases.items() if settings}
+
+
+def run_of(content: Settings, dataset: DictConfig, manifest: Manifest, precision: str) -> Settings:
+    """What metrics.json says of a run: all that decides whether two runs may share a line of a table.
+
+    Args:
+        content: of the checkpoint. dataset, manifest, precision: of the evaluation.
+    """
+    meta = content["psnet"]
+    protocol: Any = OmegaConf.to_container(dataset.source.protocol, resolve=True)
+    whole = manifest.hash()
+    return {
+        "row": row_of(meta["model"], meta.get("phases", {})),
+        "dataset": dataset.name,
+        "split": protocol.pop("split"),
+        "seed": meta["seed"],
+        "shots": dataset.shots,
+        "repeats": dataset.repeats,
+        "camera_rule": dataset.source.camera_rule,
+        "protocol": protocol,
+        "data_hash": manifest.without_joined().hash(),
+        "trained_on": [meta["dataset"]["name"], *meta["joined"]],
+        # sets that were joined in training are not needed to evaluate
+        "data_hash_in_training": meta["set_hash"] if whole == meta["set_hash"] else meta["data_hash"],
+        "weights": meta.get("weights", "unknown"),
+        "model": meta["model"],
+        "phases": meta.get("phases", {}),
+        "image_size": list(meta["model"]["recipe"]["image_size"]),
+        "epochs": content["epoch"] + 1,
+        "steps": content["global_step"],
+        "precision": precision,
+        "revision": meta["git_revision"],
+        "versions": meta["versions"],
+        "finished": datetime.now().isoformat(timespec="seconds"),
+    }
+
+
+def row_of(model: Settings, phases: Settings) -> str:
+    """The row of the paper's table that a model is: ID, ID+SR, ID+SR+PS; "bound" of the teacher, which sees sharp
+    images; SR of restoration alone."""
+    if "reid" not in model:
+        return "SR"
+    if model.get("view") == "high":
+        return "bound"
+    restores = "sr" in model and not model["sr"]["_target_"].endswith("NoRestoration")
+    follows = "teacher" in phases and model["ps_weight"] > 0
+    return "ID" + "+SR" * restores + "+PS" * follows

@@ -1,0 +1,163 @@
+"""Many runs from one command: none is lost by another's failure, and none is repeated that has been finished."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from psnet.configuration import USER_ERRORS, SettingsError
+from psnet.data.samples import NoSuchSplit
+from psnet.run_folder import CHECKPOINT, METRICS, differ
+
+log = logging.getLogger("psnet")
+
+Train = Callable[[DictConfig], dict[str, float]]
+
+OUTCOME = "outcome.json"
+FINISHED, SKIPPED, FAILED = "finished", "skipped", "failed"
+
+
+def run_job(cfg: DictConfig, train: Train, devices: int) -> dict[str, float]:
+    """One job of a sweep: train, or find what an earlier call of the same sweep has finished.
+
+    A job that was killed goes on from its checkpoint. One that fails leaves its reason in its folder and gives no
+    figures, so that the others go on. A split that the data set does not have is skipped.
+
+    Args:
+        train: of one configuration, returns its metrics. devices: how many processes a job has; a job of several is a
+            command of its own, as the processes that Lightning starts would each run the whole sweep.
+
+    Raises:
+        Exception: what the job failed with, where a sweeper has to know (Optuna).
+    """
+    folder = Path(cfg.output_dir)
+    cfg.group, cfg.name = Path(HydraConfig.get().sweep.dir).name, folder.name
+    try:
+        metrics = found(cfg, folder)
+        if metrics is None:
+            cfg.resume = cfg.resume or unfinished(folder)
+            metrics = train(cfg) if devices == 1 else train_apart(cfg, folder)
+        write_outcome(folder, FINISHED)
+        return metrics
+    except NoSuchSplit as error:
+        log.warning("skipped: %s", error)
+        write_outcome(folder, SKIPPED, str(error))
+    except Exception as error:
+        log.error("failed: %s", error, exc_info=not isinstance(error, USER_ERRORS))
+        write_outcome(folder, FAILED, f"{type(error).__name__}: {error}", traceback.format_exc())
+        if optimised():
+            raise
+    except (KeyboardInterrupt, SystemExit):
+        log.warning("stopped; go on with the same command and hydra.sweep.dir=%s", HydraConfig.get().sweep.dir)
+        raise
+    return {}
+
+
+def found(cfg: DictConfig, folder: Path) -> dict[str, float] | None:
+    """The figures of a job that has been finished already; None where it has not.
+
+    Raises:
+        SettingsError: the folder holds a run of other settings.
+    """
+    if not (folder / METRICS).is_file() and not (folder / CHECKPOINT).is_file():
+        return None
+    other = differ(cfg, folder)
+    if other:
+        told = ", ".join(f"{key}={then} where {now} is wanted" for key, (now, then) in other.items())
+        raise SettingsError(f"{folder} holds a run of other settings: {told}. Give another hydra.sweep.dir")
+    if not (folder / METRICS).is_file():
+        return None
+    log.info("finished already: %s", folder)
+    metrics: dict[str, float] = json.loads((folder / METRICS).read_text(encoding="utf-8"))["metrics"]["trained"]
+    return metrics
+
+
+def unfinished(folder: Path) -> str | None:
+    """The checkpoint of a job that was killed."""
+    checkpoint = folder / CHECKPOINT
+    return str(checkpoint) if checkpoint.is_file() else None
+
+
+def train_apart(cfg: DictConfig, folder: Path) -> dict[str, float]:
+    """The job as a command of its own.
+
+    Raises:
+        RuntimeError: it ended otherwise than well.
+    """
+    own = [f"hydra.run.dir='{folder}'", f"name='{cfg.name}'", f"group='{cfg.group}'"]
+    own += [f"resume='{cfg.resume}'"] if cfg.resume else []
+    command = [sys.executable, sys.argv[0], *HydraConfig.get().overrides.task, *own]
+    ended = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
+    sys.stderr.write(ended.stderr)
+    if ended.returncode:
+        last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
+        raise RuntimeError(f"the job ended with {ended.returncode}: {last}")
+    metrics = found(cfg, folder)
+    assert metrics is not None, f"{folder} has no {METRICS}"
+    return metrics
+
+
+def optimised() -> bool:
+    """The sweeper chooses the next jobs by the figures of those before."""
+    return not str(HydraConfig.get().sweeper._target_).endswith("BasicSweeper")
+
+
+def write_outcome(folder: Path, status: str, reason: str = "", details: str = "") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / (OUTCOME + ".part")
+    beside.write_text(json.dumps({"status": status, "reason": reason, "details": details}, indent=2), encoding="utf-8")
+    os.replace(beside, folder / OUTCOME)
+
+
+class Sweep(Callback):
+    """Says in the end what became of each job; the sweep's exit status is 1 if one failed."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        Console().print(f"If this is stopped, go on with the same command and hydra.sweep.dir={config.hydra.sweep.dir}")
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        folder = Path(config.hydra.sweep.dir)
+        outcomes = outcomes_of(folder)
+        Console().print(outcome_table(folder, outcomes), f"All runs: psnet table {folder}", sep="\n")
+        failed = sum(outcome["status"] == FAILED for outcome in outcomes.values())
+        if failed:
+            sys.exit(
+                f"error: {failed} of {len(outcomes)} jobs failed; the same command with hydra.sweep.dir={folder} "
+                "tries them again"
+            )
+
+
+def outcomes_of(sweep: Path) -> dict[str, dict[str, str]]:
+    """By the job's folder, below that of the sweep."""
+    files = sorted(sweep.rglob(OUTCOME))
+    return {str(file.parent.relative_to(sweep)): json.loads(file.read_text(encoding="utf-8")) for file in files}
+
+
+def outcome_table(sweep: Path, outcomes: dict[str, dict[str, str]]) -> Table:
+    """A line per job, which is called by the settings that not all jobs have."""
+    settings = {job: _overrides(sweep / job) for job in outcomes}
+    common = set.intersection(*map(set, settings.values())) if len(settings) > 1 else set()
+    table = Table("job", "outcome", "reason", title="Sweep")
+    for job, outcome in outcomes.items():
+        own = [setting for setting in settings[job] if setting not in common]
+        table.add_row(" ".join(own) or job, outcome["status"], outcome["reason"])
+    return table
+
+
+def _overrides(folder: Path) -> list[str]:
+    """What Hydra has written down of a job."""
+    file = folder / ".hydra" / "overrides.yaml"
+    return [str(override) for override in OmegaConf.load(file)] if file.is_file() else []

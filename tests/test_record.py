@@ -1,0 +1,91 @@
+"""What a run says of itself: its row, where it started from, and whom it has seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from psnet.checkpoint import CheckpointError
+from psnet.configuration import configuration_folder
+from psnet.data.manifest import Manifest
+from psnet.record import check_unseen, meta_of, row_of, run_of, weights_of
+
+RECIPE = {"image_size": [64, 32], "epochs": 3}
+REID = {"_target_": "psnet.tasks.ReID", "view": "low", "reid": {"weights": None}, "recipe": RECIPE}
+PAIR = {"_target_": "psnet.tasks.PSHRNet", "sr": {"_target_": "psnet.models.VDSRCA"}, "reid": {}, "ps_weight": 0.5}
+
+
+@pytest.fixture(scope="module")
+def cfg() -> DictConfig:
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        return compose("train", ["dataset=mlr_synthetic", "name=x", "output_dir=y", "dataset.source.protocol.split=0"])
+
+
+@pytest.mark.parametrize(
+    ("model", "phases", "row"),
+    [
+        (REID, {}, "ID"),
+        (REID | {"view": "high"}, {}, "bound"),
+        (PAIR, {}, "ID+SR"),
+        (PAIR, {"sr_start": {}}, "ID+SR"),
+        (PAIR, {"teacher": {}}, "ID+SR+PS"),
+        (PAIR | {"ps_weight": 0}, {"teacher": {}}, "ID+SR"),
+        (PAIR | {"sr": {"_target_": "psnet.models.NoRestoration"}}, {"teacher": {}}, "ID+PS"),
+        ({"_target_": "psnet.tasks.SuperResolution", "sr": {}}, {}, "SR"),
+    ],
+)
+def test_rows(model: dict[str, Any], phases: dict[str, Any], row: str):
+    assert row_of(model, phases) == row
+
+
+def checkpoint(folder: Path, meta: dict[str, Any]) -> str:
+    torch.save({"psnet": meta, "state_dict": {}, "epoch": 2, "global_step": 6}, folder / "last.ckpt")
+    return str(folder / "last.ckpt")
+
+
+def test_weights_in_words(tiny: Manifest, cfg: DictConfig, tmp_path: Path):
+    for given, words in ((None, "random"), ("imagenet", "ImageNet"), ("a/hrnet.pth", "hrnet.pth")):
+        assert weights_of({"reid": {"weights": given}}, None) == words
+    first = meta_of(cfg, tiny, REID)
+    assert first["weights"] == "random"
+    model = REID | {"reid": {"weights": checkpoint(tmp_path, first)}}
+    images = len(tiny.split("train"))
+    assert meta_of(cfg, tiny, model)["weights"] == (
+        f"trained on mlr_synthetic ({images} images, hash {tiny.hash()[:12]})"
+    )
+
+
+def test_what_the_weights_have_seen_counts_as_seen(tiny: Manifest, cfg: DictConfig, tmp_path: Path):
+    first = meta_of(cfg, tiny, REID) | {"trained_images": ["ffff"]}
+    second = meta_of(cfg, tiny, REID | {"reid": {"weights": checkpoint(tmp_path, first)}})
+    assert set(second["trained_images"]) == {"ffff", *tiny.digests("train")}
+
+
+@pytest.mark.parametrize("setting", ["reid.weights", "teacher_checkpoint", "sr_checkpoint"])
+def test_weights_that_know_the_people_to_search_for_are_refused(
+    tiny: Manifest, cfg: DictConfig, tmp_path: Path, setting: str
+):
+    honest, gallery = meta_of(cfg, tiny, REID), tiny.split("gallery")
+    for seen, refused in ((tiny.digests("train"), False), (tiny.digests("gallery")[:2], True)):
+        path = checkpoint(tmp_path, honest | {"trained_images": seen})
+        model = {"reid": {"weights": path}} if setting == "reid.weights" else {setting: path, "reid": {"weights": None}}
+        if refused:
+            with pytest.raises(CheckpointError, match=rf"{setting} was trained on 2 .* {gallery[0].path}"):
+                check_unseen(model, tiny)
+        else:
+            check_unseen(model, tiny)
+
+
+def test_a_run_has_what_decides_its_line(tiny: Manifest, cfg: DictConfig):
+    content = {"psnet": meta_of(cfg, tiny, REID), "epoch": 2, "global_step": 12}
+    run = run_of(content, cfg.dataset, tiny, "32-true")
+    assert (run["row"], run["dataset"], run["split"], run["seed"]) == ("ID", "mlr_synthetic", 0, 0)
+    assert "split" not in run["protocol"]
+    assert run["protocol"]["rates"] == [2, 3, 4]
+    assert run["data_hash"] == run["data_hash_in_training"] == tiny.hash()
+    assert (run["epochs"], run["steps"], run["image_size"]) == (3, 12, [64, 32])

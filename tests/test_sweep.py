@@ -1,0 +1,201 @@
+"""Sweeps: what becomes of the jobs that fail, that are done already, and that were killed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from psnet.configuration import LONGEST_NAME, job_folder
+from psnet.data.samples import NoSuchSplit
+from psnet.run_folder import CHECKPOINT, METRICS, write_settings
+from psnet.sweep import Sweep, outcomes_of, run_job
+from tests.tiny import TINY
+
+ROOT = Path(__file__).parents[1]
+
+GOOD = {"rank1": 0.5}
+
+
+class Jobs:
+    """Stands for training: notes what it was asked for and does what it is told."""
+
+    def __init__(self, then: Callable[[DictConfig], None] = lambda cfg: None) -> None:
+        self.asked: list[DictConfig] = []
+        self.then = then
+
+    def __call__(self, cfg: DictConfig) -> dict[str, float]:
+        self.asked.append(cfg)
+        self.then(cfg)
+        folder = Path(cfg.output_dir)
+        write_settings(cfg, folder)
+        (folder / METRICS).write_text(json.dumps({"metrics": {"trained": GOOD}}))
+        return GOOD
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DictConfig]:
+    """A job of a sweep in tmp_path/sweep, by its settings."""
+    hydra = OmegaConf.create({"sweep": {"dir": str(tmp_path / "sweep")}, "sweeper": {"_target_": "a.BasicSweeper"}})
+    monkeypatch.setattr(HydraConfig, "get", staticmethod(lambda: hydra))
+
+    def configuration(name: str = "seed=0", **settings: Any) -> DictConfig:
+        own = {"name": "x", "group": None, "resume": None, "output_dir": str(tmp_path / "sweep" / name), "seed": 0}
+        return OmegaConf.create(own | settings)
+
+    return configuration
+
+
+def outcome(tmp_path: Path, name: str = "seed=0") -> dict[str, str]:
+    return outcomes_of(tmp_path / "sweep")[name]
+
+
+def test_a_job_is_done_once(job: Callable[..., DictConfig], tmp_path: Path):
+    train = Jobs()
+    assert run_job(job(), train, devices=1) == GOOD
+    assert run_job(job(), train, devices=1) == GOOD
+    assert len(train.asked) == 1
+    assert outcome(tmp_path)["status"] == "finished"
+    assert (train.asked[0].group, train.asked[0].name) == ("sweep", "seed=0")  # of W&B
+
+
+def test_a_failed_job_is_listed_and_tried_again(job: Callable[..., DictConfig], tmp_path: Path):
+    def fail(cfg: DictConfig) -> None:
+        raise RuntimeError("out of memory")
+
+    assert run_job(job(), Jobs(fail), devices=1) == {}
+    failed = outcome(tmp_path)
+    assert (failed["status"], failed["reason"]) == ("failed", "RuntimeError: out of memory")
+    assert "in fail" in failed["details"]  # the traceback
+    assert run_job(job(), Jobs(), devices=1) == GOOD
+    assert outcome(tmp_path)["status"] == "finished"
+
+
+def test_a_sweeper_that_optimises_hears_of_failures(job: Callable[..., DictConfig], tmp_path: Path):
+    def fail(cfg: DictConfig) -> None:
+        raise RuntimeError("out of memory")
+
+    cfg = job()
+    HydraConfig.get().sweeper._target_ = "a.OptunaSweeper"
+    with pytest.raises(RuntimeError, match="out of memory"):
+        run_job(cfg, Jobs(fail), devices=1)
+    assert outcome(tmp_path)["status"] == "failed"
+
+
+def test_a_split_that_is_not_there_is_skipped(job: Callable[..., DictConfig], tmp_path: Path):
+    def skip(cfg: DictConfig) -> None:
+        raise NoSuchSplit("split=5: there are 1")
+
+    run_job(job(), Jobs(skip), devices=1)
+    assert (outcome(tmp_path)["status"], outcome(tmp_path)["reason"]) == ("skipped", "split=5: there are 1")
+
+
+def test_a_job_that_was_killed_goes_on(job: Callable[..., DictConfig], tmp_path: Path):
+    def die(cfg: DictConfig) -> None:
+        write_settings(cfg, Path(cfg.output_dir))
+        (Path(cfg.output_dir) / CHECKPOINT).touch()
+        raise SystemExit(1)
+
+    with pytest.raises(SystemExit):
+        run_job(job(), Jobs(die), devices=1)
+    assert outcomes_of(tmp_path / "sweep") == {}
+    train = Jobs()
+    run_job(job(), train, devices=1)
+    assert train.asked[0].resume == str(tmp_path / "sweep" / "seed=0" / CHECKPOINT)
+
+
+def test_a_folder_of_other_settings_is_kept(job: Callable[..., DictConfig], tmp_path: Path):
+    run_job(job(), Jobs(), devices=1)
+    before = (tmp_path / "sweep" / "seed=0" / METRICS).read_bytes()
+    train = Jobs()
+    run_job(job(margin=0.2), train, devices=1)
+    assert train.asked == []
+    assert "holds a run of other settings: margin=None where 0.2 is wanted" in outcome(tmp_path)["reason"]
+    assert (tmp_path / "sweep" / "seed=0" / METRICS).read_bytes() == before
+
+
+def test_the_listing(job: Callable[..., DictConfig], tmp_path: Path, capsys: pytest.CaptureFixture):
+    def fail(cfg: DictConfig) -> None:
+        raise RuntimeError("out of memory")
+
+    run_job(job("seed=0"), Jobs(), devices=1)
+    end = {"config": OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path / "sweep")}}})}
+    Sweep().on_multirun_end(**end)
+    run_job(job("seed=1"), Jobs(fail), devices=1)
+    with pytest.raises(SystemExit, match="1 of 2 jobs failed"):
+        Sweep().on_multirun_end(**end)
+    listed = capsys.readouterr().out
+    assert "finished" in listed
+    assert "RuntimeError: out of memory" in listed
+
+
+def test_folder_names():
+    assert job_folder("dataset.source.protocol.split=3,experiment=small/id") == "split=3,experiment=small-id"
+    one, other = (job_folder("x" * 500 + f",seed={seed}") for seed in (0, 1))
+    assert one != other
+    assert len(one) < LONGEST_NAME + 10
+
+
+def swept(folder: Path, drawn: Path, *settings: str) -> subprocess.CompletedProcess[str]:
+    fixed = [*TINY, f"dataset.source.reader.root={drawn}", f"phases_dir={folder.parent / 'phases'}"]
+    own = ["model=hrnet_reid_small", "model.recipe.epochs=1", "logger=none", "untrained=false"]
+    command = [sys.executable, "train.py", "-m", *own, *fixed, f"hydra.sweep.dir={folder}", *settings]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+
+
+@pytest.mark.slow
+def test_a_whole_sweep(tmp_path: Path, drawn: Path):
+    """Two jobs that train and two that cannot; the same command again finds the first two done."""
+    folder = tmp_path / "sweep"
+    ran = swept(folder, drawn, "model.view=low,high,up", "+trainer.limit_test_batches=1.0")
+    assert ran.returncode == 1
+    assert "error: 1 of 3 jobs failed" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert re.search(r"model\.view=up +│ failed", ran.stdout)  # called by what distinguishes it
+    outcomes = outcomes_of(folder)
+    assert sorted(one["status"] for one in outcomes.values()) == ["failed", "finished", "finished"]
+    assert any("model.view='up' must be high" in one["reason"] for one in outcomes.values())
+    before = {file: file.stat().st_mtime_ns for file in folder.rglob(METRICS)}
+    assert len(before) == 2
+    again = swept(folder, drawn, "model.view=low,high,up", "+trainer.limit_test_batches=1.0")
+    assert again.stdout.count("finished already") == 2
+    assert before == {file: file.stat().st_mtime_ns for file in folder.rglob(METRICS)}
+
+
+@pytest.mark.slow
+def test_a_sweep_over_two_processes(tmp_path: Path, drawn: Path):
+    """Each job is a command of its own."""
+    two = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.sync_batchnorm=false"]
+    ran = swept(tmp_path / "sweep", drawn, *two, "seed=0,1")
+    assert ran.returncode == 0, ran.stderr
+    assert [one["status"] for one in outcomes_of(tmp_path / "sweep").values()] == ["finished"] * 2
+    for file in (tmp_path / "sweep").rglob(METRICS):
+        assert json.loads(file.read_text())["metrics"]["trained"]["queries"] == 8
+
+
+@pytest.mark.slow
+def test_a_seeded_search(tmp_path: Path, drawn: Path):
+    """Optuna draws what the same sampler draws on its own."""
+    optuna = pytest.importorskip("optuna")
+    few = ["search=loss_weights", "hydra.sweeper.n_trials=2", "model=hrnet_reid_sr_small", "model.sr_start=null"]
+    ran = swept(tmp_path / "sweep", drawn, *few)
+    assert ran.returncode == 0, ran.stderr
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+    weights = {"model.ps_weight": (0.1, 2.0), "model.sr_weight": (0.1, 2.0), "model.triplet_weight": (0.5, 2.0)}
+    for _ in range(2):
+        trial = study.ask({name: optuna.distributions.UniformDistribution(*ends) for name, ends in weights.items()})
+        study.tell(trial, 0.0)
+        assert any(all(f"{name}={value}" in text for name, value in trial.params.items()) for text in jobs(tmp_path))
+
+
+def jobs(tmp_path: Path) -> list[str]:
+    """The overrides of each job, one text each."""
+    return [file.read_text() for file in (tmp_path / "sweep").rglob(".hydra/overrides.yaml")]
