@@ -24,8 +24,10 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": {"pictures", "tasks", "metrics", "data", "report"},
     "callbacks": {"callbacks", "pictures", "tasks", "report"},
     "configuration": {"checkpoint", "models", "data"},
-    "phases": {"configuration", "checkpoint", "data", "processes"},
-    "cli": {"configuration", "data"},
+    "differences": set(),
+    "phases": {"configuration", "checkpoint", "data", "processes", "differences"},
+    "table": {"table", "report", "loggers", "differences"},
+    "cli": {"configuration", "data", "table"},
     "__init__": set(),
 }
 """Ours, by the first name below psnet. "psnet" is the package itself, which has the version."""
@@ -34,7 +36,8 @@ ROOMS_OF = {
     "pytorch_lightning": {"tasks", "callbacks", "checkpoint", "loggers", "processes", "data/datamodule"},
     "hydra": {"configuration", "cli"},
     "omegaconf": {"configuration", "cli", "evaluation"},
-    "wandb": {"loggers", "callbacks"},
+    "wandb": {"loggers", "callbacks", "table/wandb_run"},
+    "matplotlib": {"table/picture"},
     "timm": {"models", "checkpoint"},
     "torchmetrics": {"metrics"},
     "jinja2": {"report"},
