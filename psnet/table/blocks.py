@@ -9,7 +9,7 @@ from typing import Any
 from psnet.differences import differences
 from psnet.table.lines import SHORT, Line
 from psnet.table.published import Published
-from psnet.table.runs import ROWS
+from psnet.table.runs import place_of
 from psnet.table.settings import value_at, written
 
 MOST = 4
@@ -27,9 +27,8 @@ class Block:
 
     def ordered(self) -> list[Line | Published]:
         """By row, ours before the paper's; other methods and what else we have at the end."""
-        rows = [row for row in ROWS if row != "other"]
         both: list[Line | Published] = [*self.lines, *self.published]
-        return sorted(both, key=lambda one: rows.index(one.row) if one.row in rows else len(rows))
+        return sorted(both, key=lambda one: place_of(one.row))
 
 
 def build_blocks(lines: Sequence[Line], published: Sequence[Published]) -> list[Block]:

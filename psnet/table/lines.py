@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from psnet.differences import differences
-from psnet.table.runs import ROWS, Run
+from psnet.table.runs import Run, place_of
 from psnet.table.settings import Settings, key_of, settings_of
 
 SHORT = 12
@@ -130,7 +130,7 @@ def build_lines(runs: Iterable[Run], datasets: Sequence[str]) -> tuple[list[Line
 
     def place(group: list[Run]) -> tuple[int, bool, int, bool, str, int]:
         settings, record = settings_of(group[0]), group[0].record
-        multi, row = record["shots"] == "multi", ROWS.index(record["row"])
+        multi, row = record["shots"] == "multi", place_of(record["row"])
         return order.index(record["dataset"]), multi, row, bool(group[0].stopped), key_of(settings), -len(group)
 
     return [_line(number, group) for number, group in enumerate(sorted(apart, key=place), start=1)], remarks

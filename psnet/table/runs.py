@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-ROWS = ("ID", "ID+SR", "ID+SR+PS", "bound", "other")
-"""What a run may say it is: the paper's rows, and two that the paper lacks. In the order of the table."""
+ROWS = ("ID", "ID+SR", "ID+PS", "ID+SR+PS", "bound", "SR")
+"""What a run says it is: the order of the table. Others come last."""
 
 FIGURES = ("rank1", "rank5", "rank10", "mAP")
 """Of retrieval, in the order of the table; fractions in 0..1."""
@@ -40,6 +40,11 @@ FORM: dict[str, type] = {
     "finished": str,
 }
 """The key "run" of metrics.json."""
+
+
+def place_of(row: str) -> int:
+    """Where a row stands in the table."""
+    return ROWS.index(row) if row in ROWS else len(ROWS)
 
 
 class TableError(ValueError):
@@ -143,9 +148,8 @@ def _check_record(record: Mapping[str, Any]) -> None:
     for key, kind in FORM.items():
         if type(record.get(key)) is not kind:  # not isinstance: a bool is no number
             raise ValueError(f"run.{key}={_short(record.get(key))} must be of type {kind.__name__}")
-    for key, allowed in (("row", ROWS), ("shots", ("single", "multi"))):
-        if record[key] not in allowed:
-            raise ValueError(f"run.{key}={record[key]!r} must be one of {', '.join(allowed)}")
+    if record["shots"] not in ("single", "multi"):
+        raise ValueError(f"run.shots={record['shots']!r} must be single or multi")
     for part in ("recipe", "reid", "sr"):
         if not isinstance(record["model"].get(part) or {}, dict):
             raise ValueError(f"run.model.{part}={_short(record['model'][part])} must be settings")

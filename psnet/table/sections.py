@@ -18,8 +18,9 @@ from psnet.table.settings import value_text
 
 @dataclass(frozen=True)
 class Sheet:
-    """Cells under a title. left: columns of words, which are not aligned to the right."""
+    """Cells under a title. name: of one word, for machines. left: columns of words, not aligned to the right."""
 
+    name: str
     title: str
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
@@ -30,6 +31,7 @@ class Sheet:
 class Section:
     """All about one data set."""
 
+    dataset: str
     title: str
     sheets: list[Sheet]
     remarks: list[str]
@@ -46,7 +48,7 @@ def build_sections(blocks: Sequence[Block], twice: Sequence[tuple[str, str]]) ->
         own = list(group)
         sheets = [sheet for block in own for sheet in _sheets(block)]
         remarks = [*remarks_on(own), *(text for name, text in twice if name == dataset)]
-        sections.append(Section(title_of(dataset), sheets, remarks))
+        sections.append(Section(dataset, title_of(dataset), sheets, remarks))
     return sections
 
 
@@ -81,7 +83,9 @@ def _figures(block: Block) -> Sheet:
     shown = [one for one in block.ordered() if isinstance(one, Published) or one.figure("rank1")]
     rows = [_ours(one, block) if isinstance(one, Line) else _theirs(one) for one in shown]
     whose = "" if block.lines else ", published: another protocol than that of our runs"
-    return Sheet(f"{block.shots}-shot, %{whose}", columns, rows, frozenset({"row", "by", "note"}))
+    return Sheet(
+        f"{block.shots}_figures", f"{block.shots}-shot, %{whose}", columns, rows, frozenset({"row", "by", "note"})
+    )
 
 
 def _ours(line: Line, block: Block) -> tuple[str, ...]:
@@ -103,7 +107,9 @@ def _theirs(one: Published) -> tuple[str, ...]:
 def _settings(block: Block) -> Sheet:
     columns = ("#", "row", "protocol", "backbone", "super-resolution", "input", "weights", "trained on", "data hash")
     rows = [(str(line.number), line.label, *settings_cells(line)) for line in block.lines]
-    return Sheet(f"{block.shots}-shot: how it was made", columns, rows, frozenset(columns[1:]))
+    return Sheet(
+        f"{block.shots}_settings", f"{block.shots}-shot: how it was made", columns, rows, frozenset(columns[1:])
+    )
 
 
 def settings_cells(line: Line) -> tuple[str, ...]:
@@ -158,7 +164,8 @@ def _comparisons(block: Block) -> Sheet:
         if rows and line.row == "bound":
             rows.append(("bound", str(line.number), spread(line.figure("rank1")), *[NO_VALUE] * 4, ""))
     left = frozenset({"step", "verdict", "also differ in"})
-    return Sheet(f"{block.shots}-shot: rows compared run by run, in points of Rank-1", columns, rows, left)
+    title = f"{block.shots}-shot: rows compared run by run, in points of Rank-1"
+    return Sheet(f"{block.shots}_compared", title, columns, rows, left)
 
 
 def _comparison_cells(one: Comparison) -> tuple[str, ...]:
@@ -205,7 +212,7 @@ def _rates(block: Block) -> Sheet:
         cells = [spread(rank1.get(rate)) for rate in ranks]
         rows.append((str(line.number), line.label, *cells, *(_decibels(gain.get(rate)) for rate in gains)))
     title = f"{block.shots}-shot, per down-sampling rate: Rank-1 in %, and restored against bicubic in dB"
-    return Sheet(title, columns, rows, frozenset({"row"}))
+    return Sheet(f"{block.shots}_rates", title, columns, rows, frozenset({"row"}))
 
 
 def rate_words(rate: float) -> str:

@@ -13,21 +13,22 @@ from psnet.table.sections import Section
 
 
 def log_table(rows: Sequence[dict[str, Value]], sections: Sequence[Section], picture: Path, folder: Path) -> None:
-    """A run of job type "table" with the numbers ("table"), each sheet of text, and the picture ("rank1").
+    """A run of job type "table" with the numbers ("table"), each set's sheets ("mlr_viper_single_figures"), and the
+    picture ("rank1").
 
     Offline where nobody is logged in; it never asks.
 
     Args:
         folder: where wandb/ lies.
     """
-    config = {"lines": len(rows), "sets": [section.title for section in sections]}
+    config = {"lines": len(rows), "sets": [section.dataset for section in sections]}
     logger = wandb_logger(folder, name="table", group="table", config=config, job_type="table")
     try:
         content: dict[str, wandb.Table | wandb.Image] = {"table": _numbers(rows), "rank1": wandb.Image(str(picture))}
         for section in sections:
             for sheet in section.sheets:
                 cells = wandb.Table(columns=list(sheet.columns), data=[list(row) for row in sheet.rows])
-                content[f"{section.title}: {sheet.title}".replace("/", " per ")] = cells
+                content[f"{section.dataset}_{sheet.name}"] = cells
         logger.experiment.log(content)
     finally:
         wandb.finish()
