@@ -20,9 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     given = parser().parse_args(arguments)
     if given.command == "table":
-        make_table(given)
+        run_table(given)
     else:
-        make_dataset(given)
+        run_dataset(given)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def make_table(given: argparse.Namespace) -> None:
+def run_table(given: argparse.Namespace) -> None:
     from rich.console import Console
 
     from psnet.table.command import make_table
@@ -49,11 +49,11 @@ def make_table(given: argparse.Namespace) -> None:
 
     try:
         make_table(given.folders, given.out or given.folders[0], given.wandb, Console())
-    except TableError as error:
+    except (TableError, OSError) as error:
         sys.exit(f"error: {error}")
 
 
-def make_dataset(given: argparse.Namespace) -> None:
+def run_dataset(given: argparse.Namespace) -> None:
     from psnet.configuration import USER_ERRORS, build_manifest
     from psnet.data.export import export
 

@@ -46,4 +46,4 @@ def closing_of(found: Found) -> list[str]:
     """How many runs were found, and which files are left out and why."""
     left_out = [f"Left out: {file}: {reason}" for file, reason in found.left_out]
     total = len(found.runs) + len(left_out)
-    return [*left_out, f"{len(found.runs)} of {total} metrics.json are in the table, {len(left_out)} were left out."]
+    return [*left_out, f"{total} metrics.json were found, {len(left_out)} of them left out."]

@@ -104,7 +104,7 @@ def test_markdown_has_one_header_per_set_and_says_what_it_must(folder: Path):
     assert "Line 6, ID+SR+PS on CAVIAR, is an extension, ours" in text
     assert "single-shot x 100; low as they are" in text
     assert "The paper does not have this set" in text.partition("## mlr")[2]
-    assert "11 of 12 metrics.json are in the table, 1 were left out." in text
+    assert "12 metrics.json were found, 1 of them left out." in text
     assert "old/metrics.json: no key" in text
 
 
@@ -181,7 +181,7 @@ def test_wandb_gets_the_table_and_the_picture(folder: Path, monkeypatch: pytest.
     table = logged["table"]
     assert isinstance(table, wandb.Table)
     assert len(table.data) == len(rows(folder))
-    assert table.get_column("rank1_mean")[0] == pytest.approx(85.8) or 30 in table.get_column("rank1_mean")
+    assert {30, 42.7} <= set(table.get_column("rank1_mean"))
     assert isinstance(logged["rank1"], wandb.Image)
     assert "mlr_viper_single_compared" in logged
     assert wandb.run is None

@@ -94,6 +94,7 @@ def test_a_long_note_is_cut_but_not_in_full(tmp_path: Path):
         model__reid__dropout=0,
         model__reid__backbone="x",
         epochs=31,
+        steps=620,
     )
     block = only_block(tmp_path)
     assert note(block.lines[0], block).endswith("and 1 more")
@@ -153,10 +154,8 @@ def test_two_machines_with_other_files_make_two_lines_not_a_mixture(tmp_path: Pa
             more = {"data_hash": data_hash(f"{machine} {split}"), "versions__torch": machine}
             write(tmp_path / machine / str(split), split=split, finished=f"2026-11-25T1{split}:0{minute}:00", **more)
     lines = lines_of(tmp_path)
-    assert [sorted({run.record["versions"]["torch"] for run in line.runs}) for line in lines] in (
-        [["here"], ["there"]],
-        [["there"], ["here"]],
-    )
+    machines = [{run.record["versions"]["torch"] for run in line.runs} for line in lines]
+    assert sorted(map(sorted, machines)) == [["here"], ["there"]]
     assert [line.splits for line in lines] == [[0, 1, 2, 3]] * 2
 
 
@@ -186,11 +185,8 @@ def test_a_run_that_stopped_is_a_line_of_its_own_and_named(tmp_path: Path):
     write(tmp_path / "cut", "ID", 0.3, 2, steps=590)
     block = only_block(tmp_path)
     notes = [note(line, block) for line in block.lines]
-    assert notes == ["", "stopped at epoch 12 of 30", "stopped at step 590, within epoch 30"] or notes == [
-        "",
-        "stopped at step 590, within epoch 30",
-        "stopped at epoch 12 of 30",
-    ]
+    assert notes[0] == ""
+    assert set(notes[1:]) == {"stopped at epoch 12 of 30", "stopped at step 590, within epoch 30"}
     remarks = remarks_on([block])
     assert any("stopped at epoch 12 of 30, before its recipe ends" in text and "half" in text for text in remarks)
 
