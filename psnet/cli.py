@@ -1,4 +1,4 @@
-"""The command psnet: look at a data set, or write it as an MLR set."""
+"""The command psnet: look at a data set, write it as an MLR set, or gather runs into a table."""
 
 from __future__ import annotations
 
@@ -7,28 +7,56 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
-from psnet.configuration import USER_ERRORS, SettingsError, build_manifest, configuration_folder
-from psnet.data.export import export
-
-DESCRIPTION = "MLR data sets. Training and evaluation: train.py, evaluate.py."
+DESCRIPTION = "MLR data sets, and the table of results. Training and evaluation: train.py, evaluate.py."
 SETTINGS = "as for train.py: dataset=mlr_viper dataset.source.protocol.seed=1"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = argparse.ArgumentParser(prog="psnet", description=DESCRIPTION)
-    commands = parser.add_subparsers(dest="command", required=True)
+    given = parser().parse_args(arguments)
+    if given.command == "table":
+        run_table(given)
+    else:
+        run_dataset(given)
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be typed. Nothing that is slow to import is needed for it; each command imports its own."""
+    whole = argparse.ArgumentParser(prog="psnet", description=DESCRIPTION)
+    commands = whole.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build-mlr", help="write the whole set to a folder, with its manifest")
     build.add_argument("folder", type=Path)
     inspect = commands.add_parser("inspect", help="say what is there and what it becomes")
     for command in (build, inspect):
         command.add_argument("settings", nargs="+", help=SETTINGS)
-    given = parser.parse_args(arguments)
+    table = commands.add_parser("table", help="gather finished runs into one table, beside published figures")
+    table.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a run, of a sweep, or of many")
+    table.add_argument("--out", type=Path, help="where table.md, .csv and .png go; the first folder if not given")
+    table.add_argument("--wandb", action="store_true", help="log the table to W&B too")
+    return whole
+
+
+def run_table(given: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from psnet.table.command import make_table
+    from psnet.table.runs import TableError
+
+    try:
+        make_table(given.folders, given.out or given.folders[0], given.wandb, Console())
+    except (TableError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def run_dataset(given: argparse.Namespace) -> None:
+    from psnet.configuration import USER_ERRORS, build_manifest
+    from psnet.data.export import export
+
     try:
         dataset = compose_dataset(given.settings)
         manifest = build_manifest(dataset)
@@ -46,6 +74,11 @@ def compose_dataset(settings: Sequence[str]) -> DictConfig:
     Raises:
         SettingsError: a setting names what is not there, or no data set is named.
     """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+
+    from psnet.configuration import SettingsError, configuration_folder
+
     if not any(setting.startswith("dataset=") for setting in settings):
         raise SettingsError(f"no data set among {list(settings)}; name one, such as dataset=mlr_viper")
     try:
@@ -58,6 +91,8 @@ def compose_dataset(settings: Sequence[str]) -> DictConfig:
 
 def evaluation_rules(dataset: DictConfig) -> list[str]:
     """The settings by which dataset=csv, on this set as files, is evaluated as the set itself is."""
+    from omegaconf import OmegaConf
+
     of_csv = compose_dataset(["dataset=csv"])
     keys = ("shots", "repeats", "source.camera_rule", "source.singletons", "source.unmatched_queries")
     values = {key: OmegaConf.select(dataset, key) for key in keys}

@@ -38,6 +38,7 @@ def wandb_logger(
     config: dict[str, Any],
     mode: str = "auto",
     project: str = "psnet",
+    job_type: str | None = None,
 ) -> WandbLogger:
     """A logger whose run has begun.
 
@@ -47,6 +48,7 @@ def wandb_logger(
         mode: "online", "offline", or "auto": what WANDB_MODE says, else online if logged in, else offline. Offline, one
             line names the folder and the command that uploads it later. An online run that cannot connect goes on
             offline.
+        job_type: what kind of run it is, to find those of a kind; None of a training.
     """
     if mode == "auto":
         mode = os.environ.get("WANDB_MODE") or ("online" if logged_in() else "offline")
@@ -55,7 +57,8 @@ def wandb_logger(
     if not is_first():  # one run for all processes; Lightning lets the others log nowhere
         return WandbLogger(save_dir=str(save_dir))
     Path(save_dir).mkdir(parents=True, exist_ok=True)
-    start = {"name": name, "group": group, "config": config, "project": project, "dir": str(save_dir)}
+    start: dict[str, Any] = {"name": name, "group": group, "job_type": job_type, "config": config}
+    start |= {"project": project, "dir": str(save_dir)}
     run = _begin(start, mode)
     if run.settings.mode == "offline":
         log.info("W&B writes offline; upload with: wandb sync %s", Path(run.dir).parent)

@@ -17,6 +17,7 @@ from torch import nn
 from psnet.checkpoint import CheckpointError, load_part, read_checkpoint
 from psnet.configuration import build
 from psnet.data.manifest import Manifest
+from psnet.differences import differences
 from psnet.processes import is_first, meet
 
 log = logging.getLogger("psnet")
@@ -163,22 +164,6 @@ def check_resume(path: Path, model: Settings, manifest: Manifest) -> None:
     others = {key: pair for key, pair in differ.items() if key not in network and not key.endswith("_checkpoint")}
     if others:
         log.warning("%s goes on with other settings: %s", path, _text(others))
-
-
-def differences(wanted: Mapping[str, Any], found: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
-    """(wanted, found) by dotted name.
-
-    >>> differences({"sr": {"blocks": 6, "channels": 16}}, {"sr": {"blocks": 18, "channels": 16}})
-    {'sr.blocks': (6, 18)}
-    """
-    differ: dict[str, tuple[Any, Any]] = {}
-    for key in sorted({*wanted, *found}):
-        one, other = wanted.get(key), found.get(key)
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            differ |= differences(one, other, f"{prefix}{key}.")
-        elif one != other:
-            differ[prefix + key] = one, other
-    return differ
 
 
 def _text(differ: Mapping[str, tuple[Any, Any]]) -> str:

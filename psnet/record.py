@@ -71,8 +71,8 @@ def check_unseen(model: Settings, manifest: Manifest) -> None:
         seen = trained_on(manifest, meta)
         if seen:
             raise CheckpointError(
-                f"model.{setting} was trained on {len(seen)} of the images to search among, e.g. {seen[0]}: the figures "
-                "would be too good. Start from one that was trained on other people"
+                f"model.{setting} was trained on {len(seen)} of the images to search among, e.g. {seen[0]}: the "
+                "figures would be too good. Start from one that was trained on other people"
             )
 
 

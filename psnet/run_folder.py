@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from psnet.configuration import SettingsError
-from psnet.phases import differences
+from psnet.differences import differences
 
 SETTINGS = "config.yaml"
 MANIFEST = "manifest.csv"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from psnet.cli import compose_dataset, evaluation_rules, main
+from tests.table.examples import write
 
 TINY = [
     "dataset=mlr_synthetic",
@@ -54,3 +57,25 @@ def test_errors_are_one_line_without_a_traceback(settings: list[str], message: s
         main(["inspect", *settings])
     assert str(stop.value).startswith("error: ")
     assert message in str(stop.value)
+
+
+def test_help_is_quick():
+    """Nothing slow is imported for it, or for a table."""
+    code = "import sys; from psnet.cli import parser; import psnet.table.command; parser().format_help()"
+    slow = "print(sorted({'torch', 'hydra', 'wandb', 'timm', 'pytorch_lightning'} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", f"{code}; {slow}"], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_a_table_of_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write(tmp_path / "run", "ID", 0.5)
+    main(["table", str(tmp_path / "run"), "--out", str(tmp_path / "out")])
+    assert "50.0" in capsys.readouterr().out
+    assert (tmp_path / "out" / "table.csv").is_file()
+    main(["table", str(tmp_path / "run")])
+    assert (tmp_path / "run" / "table.csv").is_file()
+
+
+def test_no_runs_are_a_one_line_error(tmp_path: Path):
+    with pytest.raises(SystemExit, match=r"^error: there is no metrics\.json in "):
+        main(["table", str(tmp_path)])

@@ -70,6 +70,10 @@ def test_offline_names_folder_and_command(tmp_path: Path, caplog: pytest.LogCapt
     assert logger.experiment.group == "group"
 
 
+def test_a_kind_of_run(tmp_path: Path):
+    assert begin(tmp_path, job_type="table").experiment.job_type == "table"
+
+
 def test_the_environment_decides_over_the_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     monkeypatch.setenv("WANDB_MODE", "offline")

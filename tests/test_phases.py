@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 from psnet import phases
-from psnet.phases import differences, keep, settings_hash
+from psnet.phases import keep, settings_hash
 
 
 def test_it_is_made_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
@@ -83,10 +83,3 @@ def test_who_edits_the_method_gets_another_teacher(tmp_path: Path, monkeypatch: 
     assert settings_hash({"seed": 1}) != first
     loss.write_text("margin = 0.2")
     assert settings_hash({"seed": 0}) != first
-
-
-def test_differences_name_what_one_side_lacks():
-    assert differences({"a": 1, "b": {"c": [1, 2]}}, {"b": {"c": [1, 3], "d": None}}) == {
-        "a": (1, None),
-        "b.c": ([1, 2], [1, 3]),
-    }

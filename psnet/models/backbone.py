@@ -31,7 +31,8 @@ def create_backbone(name: str, imagenet: bool) -> tuple[nn.Module, list[int]]:
         name: a timm model name. imagenet: with timm's weights from the hub, instead of random ones.
 
     Raises:
-        ValueError: timm does not know the name, or its maps are at other strides. WeightsError: the hub is out of reach.
+        ValueError: timm does not know the name, or its maps are at other strides.
+        WeightsError: the hub is out of reach.
     """
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
