@@ -23,7 +23,7 @@ from psnet.checkpoint import AtomicCheckpointIO, git_revision, read_checkpoint, 
 from psnet.configuration import USER_ERRORS, build, build_manifest, configuration_folder
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.manifest import Manifest, write_manifest
-from psnet.phases import NEEDED, Settings, check_resume, keep, load_network, settings_hash
+from psnet.phases import NEEDED, Settings, check_resume, keep, load_network, settings_hash, without_idle_phases
 from psnet.processes import is_first
 from psnet.tasks import Recipe, Task
 
@@ -60,7 +60,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     if "reid" in cfg.model:
         cfg.model.reid.num_classes = run.num_classes
     folder = Path(cfg.output_dir)
-    model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    settings: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    model = without_idle_phases(settings)
     if cfg.resume is not None:
         check_resume(cfg.resume, own_settings(model), run.manifest)
     check(run, model)
