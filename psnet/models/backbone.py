@@ -25,7 +25,7 @@ STRIDES = [4, 8, 16, 32]
 """Of the maps that the head pools."""
 
 TRIED = (64, 32)
-"""Height and width of the image that a backbone is tried on: the smallest that a recipe can ask for, but upright."""
+"""Height and width of the image that a backbone is tried on: small, upright, and no square that hides a layout."""
 
 
 def create_backbone(name: str, weights: str | None) -> tuple[nn.Module, list[int]]:

@@ -53,7 +53,7 @@ class SimpleChannelAttention(nn.Module):
 class NAFBlock(nn.Module):
     """Two residual branches: one that looks around each pixel, one that mixes its channels. (B, C, H, W) -> the same.
 
-    `beta` and `gamma` scale them, per channel. Both start at 0, as in the paper, so that a block starts as the identity.
+    `beta` and `gamma` scale them, per channel. Both start at 0, as in the paper: a block starts as the identity.
     """
 
     def __init__(self, channels: int) -> None:
