@@ -25,7 +25,16 @@ from psnet.checkpoint import AtomicCheckpointIO, read_checkpoint, versions
 from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.manifest import Manifest, write_manifest
-from psnet.phases import NEEDED, Settings, check_resume, keep, load_network, own_settings, settings_hash
+from psnet.phases import (
+    NEEDED,
+    Settings,
+    check_resume,
+    keep,
+    load_network,
+    own_settings,
+    settings_hash,
+    without_idle_phases,
+)
 from psnet.processes import is_first
 from psnet.record import check_unseen, meta_of
 from psnet.run_folder import CHECKPOINT, MANIFEST, check_same_data, settings_of, write_settings
@@ -67,7 +76,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     run = Run(cfg, build_manifest(cfg.dataset, cfg.join))
     if "reid" in cfg.model:
         cfg.model.reid.num_classes = run.num_classes
-    model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    settings: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    model = without_idle_phases(settings)
     if cfg.resume is not None:
         check_resume(cfg.resume, own_settings(model), run.manifest)
     check_unseen(model, run.manifest)

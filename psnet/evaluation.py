@@ -92,7 +92,8 @@ def facts_of(
     if "reid" in model:
         facts["Backbone"] = f"{model['reid']['backbone']}, weights before training: {meta.get('weights', 'unknown')}"
     if "sr" in model:
-        facts["Super-resolution"] = ", ".join(f"{k}={v}" for k, v in model["sr"].items() if k != "_target_")
+        settings = (f"{name}={value}" for name, value in model["sr"].items() if name != "_target_")
+        facts["Super-resolution"] = ", ".join([model["sr"]["_target_"].rpartition(".")[2], *settings])
     height, width = model["recipe"]["image_size"]
     return facts | {
         "Input size": f"{height} x {width}",

@@ -59,6 +59,8 @@ _PACKAGE = Path(__file__).parent
 _ROOMS = ("data", "models", "tasks", "losses.py")
 """What decides how a phase comes out."""
 
+_UNTRAINABLE = "psnet.models.NoRestoration"
+
 
 def settings_hash(settings: Settings) -> str:
     """Equal for phases that would come out equal.
@@ -69,6 +71,18 @@ def settings_hash(settings: Settings) -> str:
     files = sorted(file for room in _ROOMS for file in ([_PACKAGE / room, *(_PACKAGE / room).rglob("*.py")]))
     code = hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
     return hashlib.sha256(json.dumps({**settings, "code": code}, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def without_idle_phases(model: Settings) -> Settings:
+    """Without phases for a network that cannot be trained, as `sr_start` is beside net@model.sr=none."""
+    idle = [need.phase for need in NEEDED if model.get(need.phase) and _is_idle(model[need.phase][need.part])]
+    for phase in idle:
+        log.info("%s: left out, as its network has nothing to train", phase)
+    return {**model, **dict.fromkeys(idle)}
+
+
+def _is_idle(network: Settings) -> bool:
+    return bool(network["_target_"] == _UNTRAINABLE)
 
 
 def keep(folder: Path, name: str, make: Callable[[Path | None], Path]) -> Path:

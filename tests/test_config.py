@@ -18,8 +18,8 @@ from evaluate import build_task, build_trainer
 from psnet.configuration import SettingsError, build, configuration_folder
 from psnet.data.source import MLRSource
 from psnet.metrics import RetrievalMetric
-from psnet.models import VDSRCA, HRNetReID
-from psnet.phases import own_settings
+from psnet.models import VDSRCA, HRNetReID, NAFNet, NoRestoration
+from psnet.phases import own_settings, without_idle_phases
 from psnet.record import row_of
 from psnet.tasks import PSHRNet, Recipe, Task
 
@@ -132,7 +132,41 @@ def test_networks(name: str):
     node: Any = OmegaConf.to_container(composed(f"+net@x={name}").x)
     given = {"num_classes": 3, "weights": None} if "num_classes" in node else {}
     network = build(node | given)
-    assert isinstance(network, (VDSRCA, HRNetReID))
+    assert isinstance(network, (VDSRCA, NAFNet, NoRestoration, HRNetReID))
+
+
+@pytest.mark.parametrize("name", ["vdsr", "nafnet_small", "vdsr_ca"])
+def test_another_restorer_is_the_one_that_is_trained_first(name: str):
+    for model in ("hrnet_reid_sr_small", "ps_hrnet_small", "ps_hrnet_demo"):
+        cfg = composed("dataset=mlr_viper", f"model={model}", f"net@model.sr={name}")
+        own = OmegaConf.to_container(composed(f"+net@x={name}").x)
+        assert OmegaConf.to_container(cfg.model.sr) == own  # nothing of the one it replaces is left
+        assert OmegaConf.to_container(cfg.model.sr_start.sr, resolve=True) == own
+        check_model(cfg)
+
+
+def test_another_backbone_is_the_teachers_too():
+    cfg = composed("model=ps_hrnet_small", "net@model.reid=resnet50")
+    assert cfg.model.teacher.reid.backbone == cfg.model.reid.backbone == "resnet50.tv_in1k"
+
+
+def test_without_a_restorer_none_is_trained_first():
+    cfg = composed("dataset=mlr_viper", "model=hrnet_reid_sr_small", "net@model.sr=none", "model.reid.num_classes=3")
+    model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    with pytest.raises(SettingsError, match=r"model\.sr=none has nothing to train; give a network, such as net@model"):
+        build_task(model["sr_start"], None, RetrievalMetric(expected=4))
+    left = without_idle_phases(model)
+    assert left == {**model, "sr_start": None}
+    task = check_one(left)
+    assert isinstance(task, PSHRNet)
+    assert task.sr_lr is not None
+    assert len(task.parameter_groups()) == 1
+
+
+@pytest.mark.parametrize("model", ["ps_hrnet_small", "ps_hrnet", "hrnet_reid_small", "vdsr_ca"])
+def test_phases_that_train_something_stay(model: str):
+    settings: Any = OmegaConf.to_container(composed(f"model={model}", "+model.reid.num_classes=3").model, resolve=True)
+    assert without_idle_phases(settings) == settings
 
 
 def check_augmentation(recipe: Recipe) -> None:

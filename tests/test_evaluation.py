@@ -96,6 +96,7 @@ def test_facts_name_both_data_sets(tiny: Manifest):
     assert facts["Data hash in training"] == "0123"
     assert facts["Evaluation"] == "multi-shot, same-camera rule on, flip test"
     assert facts["Backbone"] == "hrnet_w32, weights before training: random"
+    assert facts["Super-resolution"] == "VDSRCA, channels=64"
     assert facts["Input size"] == "256 x 128"
     assert facts["Trained"] == "1,200 steps, to epoch 10 of 71"
     assert facts["Precision"] == "32-true"

@@ -9,8 +9,10 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import runpy
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +52,7 @@ def typed(page: Path) -> Iterator[list[str]]:
 COMMANDS = [list(words) for words in dict.fromkeys(tuple(words) for page in PAGES for words in typed(page))]
 TRAIN = [words[2:] for words in COMMANDS if words[:2] == ["python", "train.py"]]
 PSNET = [words[1:] for words in COMMANDS if words[0] == "psnet"]
+MODULES = [words[2:] for words in COMMANDS if words[:2] == ["python", "-m"]]
 EVALUATE = [words[2:] for words in COMMANDS if words[:2] == ["python", "evaluate.py"]]
 
 
@@ -127,7 +130,7 @@ def needs(overrides: list[str]) -> None:
 def test_all_are_known():
     heads = {words[0] for words in COMMANDS} - set(ELSEWHERE)
     assert heads == {"python", "psnet"}
-    assert {words[1] for words in COMMANDS if words[0] == "python"} == {"train.py", "evaluate.py"}
+    assert {words[1] for words in COMMANDS if words[0] == "python"} == {"train.py", "evaluate.py", "-m"}
     assert set(NOT_RUN) <= {" ".join(words) for words in COMMANDS}
 
 
@@ -166,6 +169,13 @@ def finished_run(place: Path, drawn: Path, checkpoint: str) -> None:
     if not (place / checkpoint).is_file():
         overrides = ["dataset=mlr_viper", "model=ps_hrnet_small", "output_dir=here", "name=run"]
         main_job.train(shrink(composed("train", *overrides), drawn, str(Path(checkpoint).parent)))
+
+
+@pytest.mark.parametrize("words", MODULES, ids=named)
+def test_modules_run(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(sys, "argv", words)
+    runpy.run_module(words[0], run_name="__main__")
+    assert capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", PSNET, ids=named)

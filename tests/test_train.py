@@ -45,6 +45,12 @@ PHASES = {
 }
 
 
+NETWORKS = {file.stem: file.read_text() for file in sorted(Path(configuration_folder(), "net").glob("*.yaml"))}
+BACKBONES = [name for name, text in NETWORKS.items() if "backbone:" in text]
+SR_NETWORKS = [name for name in NETWORKS if name not in BACKBONES]
+"""Options of the group net."""
+
+
 class World(NamedTuple):
     """A folder with drawn people and kept phases. compose: a whole configuration for runs in it."""
 
@@ -400,6 +406,39 @@ def test_a_restorer_that_is_kept_as_it_is(whole: Ran, world: World):
     after = weights(ran.folder / "last.ckpt")
     for key, value in before.items():
         assert torch.equal(after[key], value), key
+
+
+@pytest.mark.parametrize("name", SR_NETWORKS)
+def test_every_super_resolution_network(world: World, name: str):
+    """Trained first, then with re-identification. Where there is none nothing is trained first, and none is shown."""
+    ran = run(world, f"sr_{name}", "hrnet_reid_sr_small", f"net@model.sr={name}", f"phases_dir={world.folder / name}")
+    restores = name != "none"
+    assert all(math.isfinite(value) for value in ran.metrics.values())
+    assert ("psnr_restored" in ran.metrics) == restores
+    assert (world.folder / name).exists() == restores
+    assert all(math.isfinite(value) for value in logged(ran.folder)["train/sr"])
+    page = (ran.folder / "report.html").read_text()
+    assert ('id="restoration"' in page) == restores
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_backbone(world: World, name: str):
+    ran = run(world, f"reid_{name}", "hrnet_reid_small", f"net@model.reid={name}", "model.reid.weights=null")
+    assert all(math.isfinite(value) for value in ran.metrics.values())
+    assert 0 < ran.metrics["rank1"] <= 1
+    backbone = read_checkpoint(ran.folder / "last.ckpt")["psnet"]["model"]["reid"]["backbone"]
+    assert backbone.startswith(name.split("_")[0])
+
+
+def test_a_teacher_without_a_restorer(world: World):
+    """The method without its super-resolution; the dashboard has lists to show and no restored image."""
+    kept = [f"phases_dir={world.folder / 'alone'}", "untrained=false"]
+    ran = run(world, "ps_alone", "ps_hrnet_demo", "net@model.sr=none", *kept, logger="wandb")
+    assert [folder.name.split("-")[1] for folder in (world.folder / "alone").iterdir()] == ["teacher"]
+    assert {key.split(".")[0] for key in weights(ran.folder / "last.ckpt")} == {"reid"}
+    (offline,) = (ran.folder / "wandb").glob("offline-run-*")
+    pictures = [file.name.partition("_")[0] for file in (offline / "files" / "media" / "images").iterdir()]
+    assert set(pictures) == {"ranked"}
 
 
 def test_gradients_of_several_batches(world: World):

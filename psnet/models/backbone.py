@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from psnet.models.normalise import IMAGENET_MEAN, IMAGENET_STD
+
 # Layers of the official classification checkpoints that the pyramid does not have.
-_CLASSIFIER_ONLY = ("downsamp_modules.", "final_layer.", "classifier.", "fc.", "head.")
+_CLASSIFIER_ONLY = ("downsamp_modules.", "final_layer.", "conv_head.", "classifier.", "fc.", "head.")
 
 
 class WeightsError(RuntimeError):
@@ -20,6 +23,9 @@ class WeightsError(RuntimeError):
 
 STRIDES = [4, 8, 16, 32]
 """Of the maps that the head pools."""
+
+TRIED = (64, 32)
+"""Height and width of the image that a backbone is tried on: small, upright, and no square that hides a layout."""
 
 
 def create_backbone(name: str, imagenet: bool) -> tuple[nn.Module, list[int]]:
@@ -31,8 +37,9 @@ def create_backbone(name: str, imagenet: bool) -> tuple[nn.Module, list[int]]:
         name: a timm model name. imagenet: with timm's weights from the hub, instead of random ones.
 
     Raises:
-        ValueError: timm does not know the name, or its maps are at other strides.
-        WeightsError: the hub is out of reach.
+        ValueError: timm does not know the name, its maps are at other strides or not (B, C, H, W), or it takes images
+            of one size only.
+        WeightsError: the hub is out of reach, or its weights want images normalised otherwise.
     """
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
@@ -43,10 +50,39 @@ def create_backbone(name: str, imagenet: bool) -> tuple[nn.Module, list[int]]:
     if strides != STRIDES:
         raise ValueError(f"backbone={name!r} has maps at strides {strides}; take one with {STRIDES}, such as hrnet_w32")
     channels: list[int] = backbone.feature_info.channels()  # type: ignore[union-attr, operator]
+    _try(backbone, name, channels)
     return backbone, channels
 
 
+def _try(backbone: nn.Module, name: str, channels: list[int]) -> None:
+    """One small image, as timm's lists tell neither the layout of maps nor whether a network minds its input's size."""
+    height, width = TRIED
+    backbone.eval()
+    try:
+        with torch.no_grad():
+            shapes = [tuple(maps.shape[1:]) for maps in backbone(torch.zeros(1, 3, height, width))]
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(
+            f"backbone={name!r} does not take an image of {height} x {width} ({error}); take one for images of any "
+            "size, such as hrnet_w32"
+        ) from error
+    backbone.train()
+    expected = [(c, height // stride, width // stride) for c, stride in zip(channels, STRIDES, strict=True)]
+    if shapes != expected:
+        raise ValueError(
+            f"backbone={name!r} gives maps of {shapes} where (channels, height, width) of {expected} are pooled; take "
+            "one with channels first, such as hrnet_w32"
+        )
+
+
 def _from_hub(name: str, features: dict[str, Any]) -> nn.Module:
+    known = timm.get_pretrained_cfg(name)
+    if known is not None and (known.mean, known.std) != (IMAGENET_MEAN, IMAGENET_STD):
+        raise WeightsError(
+            f"the weights of {name} are for images normalised by mean {known.mean} and deviation {known.std}, not by "
+            f"ImageNet's {IMAGENET_MEAN} and {IMAGENET_STD}. Take a backbone with others, or start from scratch, "
+            "model.reid.weights=null."
+        )
     try:
         return timm.create_model(name, pretrained=True, **features)
     except (OSError, RuntimeError) as error:
@@ -64,6 +100,8 @@ def load_official(backbone: nn.Module, state: dict[str, Tensor], refusal: str) -
     """
     state = {key.removeprefix("module."): value for key, value in state.items()}
     state = {key: value for key, value in state.items() if not key.startswith(_CLASSIFIER_ONLY)}
+    own = backbone.state_dict()
+    state = {_own_name(key, own): value for key, value in state.items()}
     load_covering(backbone, state, refusal)
 
 
@@ -104,3 +142,9 @@ def load_covering(module: nn.Module, state: dict[str, Tensor], refusal: str) -> 
             "Give the file of this very network, or another model.reid.backbone."
         )
     module.load_state_dict(state, strict=False)
+
+
+def _own_name(key: str, own: Container[str]) -> str:
+    """A file's `stages.0.bias` is `stages_0.bias` where timm has taken a row of stages apart to get at their maps."""
+    apart = key.replace(".", "_", 1)
+    return apart if apart in own else key

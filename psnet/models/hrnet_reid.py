@@ -68,8 +68,8 @@ class HRNetReID(nn.Module):
         dropout: between batch norm and FC2.
 
     Raises:
-        ValueError: timm does not know the backbone.
-        WeightsError: the weights cannot be had or do not cover the whole network.
+        ValueError: timm does not know the backbone, or it does not give such maps of images of any size.
+        WeightsError: the weights cannot be had, do not cover the whole network, or want images normalised otherwise.
     """
 
     def __init__(

@@ -43,24 +43,29 @@ class VDSRCA(nn.Module):
         reduction: `channels / reduction` is the width inside the channel attention.
         start_as_identity: set the last convolution to zero, so that training starts from the resized image
             itself. Ours, off in the method: it spares a short training the way back from random residuals.
+        attention: without it this is VDSR as the method has it, 667,008 parameters, and `reduction` has no effect.
 
     Raises:
         ValueError: `channels` is smaller than `reduction`, which would leave the attention without a channel.
     """
 
     def __init__(
-        self, channels: int = 64, blocks: int = 18, reduction: int = 16, start_as_identity: bool = False
+        self,
+        channels: int = 64,
+        blocks: int = 18,
+        reduction: int = 16,
+        start_as_identity: bool = False,
+        attention: bool = True,
     ) -> None:
         super().__init__()
-        if channels < reduction:
+        if attention and channels < reduction:
             raise ValueError(f"channels={channels} leaves no channel for attention; give reduction <= channels")
         body: list[nn.Module] = [nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.ReLU(inplace=True)]
         for _ in range(blocks):
-            body += [
-                nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-                ChannelAttention(channels, reduction),
-                nn.ReLU(inplace=True),
-            ]
+            body.append(nn.Conv2d(channels, channels, 3, padding=1, bias=False))
+            if attention:
+                body.append(ChannelAttention(channels, reduction))
+            body.append(nn.ReLU(inplace=True))
         last = nn.Conv2d(channels, 3, 3, padding=1, bias=False)
         self.body = nn.Sequential(*body, last)
         self.normalise = Normalise()

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from psnet.data.dataset import PairBatch
 from psnet.losses import batch_hard_triplet, feature_distance, restoration
 from psnet.metrics import RetrievalMetric
-from psnet.models import HRNetReID, Normalise
+from psnet.models import HRNetReID, NoRestoration, Normalise
 from psnet.tasks.base import Task
 from psnet.tasks.recipe import Recipe
 
@@ -21,7 +21,8 @@ class PSHRNet(Task):
 
         L = 1.15 * CE + 1/5 * sum of 5 triplets + 0.5 * L_SR + 0.5 * L_PS
 
-    Without a teacher L_PS is left out, which is the row "ID+SR".
+    Without a teacher L_PS is left out, which is the row "ID+SR". Where `sr` is `NoRestoration`, L_SR is a number
+    without a gradient: how far low is from high.
 
     Args:
         sr, reid: the student. teacher: the phase-1 network of the same shape, frozen here. It is kept out of the
@@ -82,15 +83,14 @@ class PSHRNet(Task):
         for teacher in self._teacher:
             teacher.to(self.device)
 
-    def restore(self, low: Tensor) -> Tensor:
-        restored: Tensor = self.sr(low)
-        return restored
+    def restore(self, low: Tensor) -> Tensor | None:
+        return None if isinstance(self.sr, NoRestoration) else self.sr(low)
 
     def describe(self, images: Tensor) -> Tensor:
         descriptor: Tensor = self.reid(images).descriptor
         return descriptor
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        if self.sr_lr is None:
+        if self.sr_lr is None or isinstance(self.sr, NoRestoration):
             return super().parameter_groups()
         return [{"params": list(self.reid.parameters())}, {"params": list(self.sr.parameters()), "lr": self.sr_lr}]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from psnet.data.dataset import PairBatch
 from psnet.losses import restoration
 from psnet.metrics import RetrievalMetric
-from psnet.models import Normalise
+from psnet.models import NoRestoration, Normalise
 from psnet.tasks.base import Task
 from psnet.tasks.recipe import Recipe
 
@@ -23,6 +23,9 @@ class SuperResolution(Task):
             fade at 0. Where both kinds count alike from the start, `sr` settles as the identity (see
             docs/results.md). Ours.
         retrieval: not used; every task takes it.
+
+    Raises:
+        ValueError: `sr` has nothing to train.
     """
 
     def __init__(
@@ -33,6 +36,8 @@ class SuperResolution(Task):
         retrieval: RetrievalMetric | None = None,
     ) -> None:
         super().__init__(recipe)
+        if isinstance(sr, NoRestoration):
+            raise ValueError("model.sr=none has nothing to train; give a network, such as net@model.sr=vdsr_ca_small")
         self.sr = sr.to(memory_format=torch.channels_last)
         self.normalise = Normalise()
         self.low_first = low_first

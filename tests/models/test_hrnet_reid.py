@@ -114,22 +114,6 @@ def test_a_file_of_another_network_is_refused(tmp_path: Path, official: dict[str
         HRNetReID(3, SMALL, str(other))
 
 
-@pytest.mark.parametrize("name", ["convnext_atto", "resnet18"])  # with maps at four and at five strides
-def test_other_backbones(name: str):
-    network = HRNetReID(3, name, None).eval()
-    assert network(torch.rand(2, 3, 64, 32)).logits.shape == (2, 3)
-    assert network.fc1.in_features == sum(
-        c * s * s for c, s in zip(network.backbone.feature_info.channels(), (4, 2, 2, 1), strict=True)
-    )
-
-
-def test_a_backbone_of_other_strides():
-    with pytest.raises(
-        ValueError, match=r"'vit_tiny_patch16_224' has maps at strides \[16, 16, 16, 16\]; take one with"
-    ):
-        HRNetReID(3, "vit_tiny_patch16_224", None)
-
-
 def test_weights_that_cannot_be_had(tmp_path: Path):
     with pytest.raises(WeightsError, match=r"nowhere\.pth does not exist"):
         HRNetReID(3, SMALL, str(tmp_path / "nowhere.pth"))

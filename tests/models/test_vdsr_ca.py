@@ -29,6 +29,25 @@ def test_the_count_follows_from_the_layers():
     assert parameters(VDSRCA(channels, blocks, reduction=4)) == expected
 
 
+def test_without_attention_only_the_convolutions_are_left():
+    channels, blocks = 8, 3
+    expected = 9 * 3 * channels + blocks * 9 * channels * channels + 9 * channels * 3
+    plain = VDSRCA(channels, blocks, attention=False)  # fewer channels than the reduction, which has no part in it
+    assert parameters(plain) == expected
+    assert parameters(VDSRCA(attention=False)) == 667_008
+    assert not [module for module in plain.modules() if isinstance(module, ChannelAttention)]
+
+
+def test_without_attention_it_is_a_row_of_convolutions():
+    torch.manual_seed(0)
+    network = VDSRCA(8, 2, attention=False)
+    image = torch.rand(1, 3, 6, 5)
+    first, second, third, last = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    normalised = network.normalise(image)
+    residual = last(third(second(first(normalised).relu()).relu()).relu())
+    torch.testing.assert_close(network(image), network.normalise.invert(normalised + residual))
+
+
 def test_it_is_the_identity_when_its_last_layer_is_zero():
     image = torch.rand(2, 3, 24, 16)
     network = VDSRCA(channels=16, blocks=2)
