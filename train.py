@@ -25,6 +25,7 @@ from psnet.data.datamodule import MLRDataModule
 from psnet.data.manifest import Manifest, write_manifest
 from psnet.phases import NEEDED, Settings, check_resume, keep, load_network, settings_hash
 from psnet.processes import is_first
+from psnet.provenance import check_trained_images
 from psnet.tasks import Recipe, Task
 
 log = logging.getLogger("psnet")
@@ -57,6 +58,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     if cfg.resume is not None:
         read_checkpoint(cfg.resume)  # a wrong path is known before the data are read
     run = Run(cfg, build_manifest(cfg.dataset, cfg.join))
+    check_trained_images({"trained_images": run.manifest.train_digests()}, run.manifest, cfg.allow_trained_images)
     if "reid" in cfg.model:
         cfg.model.reid.num_classes = run.num_classes
     folder = Path(cfg.output_dir)
@@ -155,7 +157,7 @@ def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Re
     recipe: Recipe = build(model["recipe"])
     task = build_task(model, recipe, build_retrieval(run.cfg.dataset, run.manifest), **parts)
     batch = (recipe.batch.identities, recipe.batch.images)
-    how = {"augment": recipe.augment, "seed": run.cfg.seed, **run.cfg.loader}
+    how = {"augment": recipe.augment, "upsampling": recipe.upsampling, "seed": run.cfg.seed, **run.cfg.loader}
     return task, recipe, MLRDataModule(run.manifest, recipe.image_size, batch, **how)
 
 
@@ -168,6 +170,7 @@ def meta_of(run: Run, model: Settings) -> Settings:
         "data_hash": run.manifest.hash(),
         "set_hash": run.manifest.without_joined().hash(),
         "people": run.manifest.people_hash(),
+        "set_people": run.manifest.without_joined().people_hash(),
         "trained_images": run.manifest.train_digests(),
         "num_classes": run.num_classes,
         "seed": run.cfg.seed,

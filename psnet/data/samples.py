@@ -24,6 +24,10 @@ class DataError(ValueError):
     """The data cannot be used as given. The message names the thing, its value and the remedy."""
 
 
+class NoSuchSplit(DataError):
+    """A set has no split of the number that is asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One image.
