@@ -14,7 +14,6 @@ from typing import Any
 
 import hydra
 import pytorch_lightning as pl
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from psnet.card import write_card
@@ -28,6 +27,7 @@ from psnet.metrics import RetrievalMetric
 from psnet.models import HRNetReID
 from psnet.precision import resolve_precision
 from psnet.processes import is_first
+from psnet.provenance import check_trained_images, notes_on_training
 from psnet.record import run_of
 from psnet.report import write_report
 from psnet.tasks import Recipe, ReID, Task
@@ -70,9 +70,15 @@ def build_trainer(trainer: DictConfig, **more: Any) -> pl.Trainer:
     return built
 
 
-def score(task: Task, manifest: Manifest, image_size: tuple[int, int], cfg: DictConfig) -> Evaluation:
-    """One pass over query and gallery."""
-    data = MLRDataModule(manifest, image_size, **cfg.loader)
+def input_of(model: Mapping[str, Any]) -> dict[str, Any]:
+    """How images become a model's input: image_size, and upsampling, bilinear of a checkpoint that does not say."""
+    recipe = model["recipe"]
+    return {"image_size": tuple(recipe["image_size"]), "upsampling": recipe.get("upsampling", "bilinear")}
+
+
+def score(task: Task, manifest: Manifest, seen: Mapping[str, Any], cfg: DictConfig) -> Evaluation:
+    """One pass over query and gallery. seen: `input_of` the model."""
+    data = MLRDataModule(manifest, **seen, **cfg.loader)
     trainer = build_trainer(cfg.trainer, logger=False, enable_checkpointing=False, enable_model_summary=False)
     trainer.test(task, datamodule=data, verbose=False)
     return Evaluation(task.retrieval_result, task.restoration_scores)
@@ -83,6 +89,16 @@ def random_weights(model: Mapping[str, Any]) -> dict[str, Any]:
     if "reid" not in model:
         return dict(model)
     return {**model, "reid": {**model["reid"], "weights": None}}
+
+
+def scored_dataset(cfg: DictConfig, meta: Mapping[str, Any]) -> DictConfig:
+    """The data set that cfg names; else the checkpoint's own, with what cfg says of it, such as a variant."""
+    given = cfg.get("dataset") or {}
+    if "name" in given:
+        return cfg.dataset
+    own: DictConfig = OmegaConf.create(meta["dataset"])
+    own.merge_with(given)
+    return own
 
 
 def evaluate_checkpoint(
@@ -96,36 +112,41 @@ def evaluate_checkpoint(
     """Score a checkpoint, write metrics.json, card.md and report.html into `folder`, print the table.
 
     Args:
-        cfg: trainer, loader, report, untrained.
-        dataset: other than the checkpoint's own. manifest: of the data set, where it has been prepared already.
+        cfg: trainer, loader, report, untrained, allow_trained_images; and dataset, see `scored_dataset`.
+        dataset, manifest: where the data set has been prepared already.
         teacher: scored on sharp queries, as a bound on what can be won on low ones.
+
+    Raises:
+        DataError: images to search for, or in, were trained on, and allow_trained_images is not set.
     """
     content = read_checkpoint(checkpoint)
     meta = content["psnet"]
-    dataset = OmegaConf.create(meta["dataset"]) if dataset is None else dataset
+    dataset = scored_dataset(cfg, meta) if dataset is None else dataset
     manifest = build_manifest(dataset) if manifest is None else manifest
+    check_trained_images(meta, manifest, cfg.allow_trained_images)
     model = random_weights(meta["model"])
-    image_size = tuple(model["recipe"]["image_size"])
+    seen = input_of(model)
 
     pl.seed_everything(meta["seed"], workers=True, verbose=False)
     task = build_task(model, None, build_retrieval(dataset, manifest))
-    untrained = score(task, manifest, image_size, cfg) if cfg.untrained else None
+    untrained = score(task, manifest, seen, cfg) if cfg.untrained else None
     task.load_state_dict(content["state_dict"])
-    trained = score(task, manifest, image_size, cfg)
+    trained = score(task, manifest, seen, cfg)
     bound = None
     if teacher is not None and all(row.has_high for row in manifest.split("query")):
-        bound = score(ReID(teacher, retrieval=build_retrieval(dataset, manifest)), manifest, image_size, cfg)
+        bound = score(ReID(teacher, retrieval=build_retrieval(dataset, manifest)), manifest, seen, cfg)
     metrics = metrics_of(trained, untrained, bound)
     precision = str(resolve_precision(cfg.trainer.precision))
     facts = facts_of(checkpoint, content, dataset, manifest, precision)
+    notes = [*warnings_of(metrics), *notes_on_training(meta, dataset.name, manifest)]
     if is_first():
         run = run_of(content, dataset, manifest, precision)
         write_json({"metrics": metrics, "facts": facts, "run": run}, folder / "metrics.json")
         write_card(folder / "card.md", checkpoint, metrics, facts)
-        report = report_of(task.eval(), trained, metrics, facts, EvalDataset(manifest, image_size), **cfg.report)
+        report = report_of(task.eval(), trained, metrics, facts, notes, EvalDataset(manifest, **seen), **cfg.report)
         print_table(metrics, write_report(report, folder / "report.html"))
-        for warning in warnings_of(metrics, facts):
-            log.warning("%s", warning)
+        for note in notes:
+            log.warning("%s", note)
     return metrics["trained"]
 
 
@@ -133,10 +154,8 @@ def evaluate_checkpoint(
 def main(cfg: DictConfig) -> None:
     if OmegaConf.is_missing(cfg, "checkpoint"):
         sys.exit("error: no checkpoint is given; say checkpoint=PATH, such as outputs/.../last.ckpt")
-    named = HydraConfig.get().runtime.choices.get("dataset")
     try:
-        dataset = cfg.dataset if named else None
-        evaluate_checkpoint(Path(cfg.checkpoint), cfg, Path(cfg.output_dir), dataset)
+        evaluate_checkpoint(Path(cfg.checkpoint), cfg, Path(cfg.output_dir))
     except USER_ERRORS as error:
         sys.exit(f"error: {error}")
 

@@ -36,7 +36,8 @@ from psnet.phases import (
     without_idle_phases,
 )
 from psnet.processes import is_first
-from psnet.record import check_unseen, meta_of
+from psnet.provenance import check_trained_images
+from psnet.record import given_checkpoints, meta_of
 from psnet.run_folder import CHECKPOINT, MANIFEST, check_same_data, settings_of, write_settings
 from psnet.sweep import run_job
 from psnet.tasks import Recipe, Task
@@ -80,7 +81,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     model = without_idle_phases(settings)
     if cfg.resume is not None:
         check_resume(cfg.resume, own_settings(model), run.manifest)
-    check_unseen(model, run.manifest)
+    check_unseen(run, model)
     check(run, model)
     if is_first():
         write_manifest(run.manifest, folder / MANIFEST)
@@ -94,6 +95,14 @@ def train(cfg: DictConfig) -> dict[str, float]:
             log.warning("stopped; go on with the same command and resume=%s", folder / CHECKPOINT)
         raise
     return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest, parts.get("teacher"))
+
+
+def check_unseen(run: Run, model: Settings) -> None:
+    """Nothing that is trained, or started from, may know the images to search for, or in."""
+    origins = {"this run": {"trained_images": run.manifest.train_digests()}}
+    origins |= {f"model.{setting}": meta for setting, meta in given_checkpoints(model).items()}
+    for who, meta in origins.items():
+        check_trained_images(meta, run.manifest, run.cfg.allow_trained_images, who)
 
 
 def check(run: Run, model: Settings) -> None:
@@ -175,7 +184,7 @@ def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Re
     recipe: Recipe = build(model["recipe"])
     task = build_task(model, recipe, build_retrieval(run.cfg.dataset, run.manifest), **parts)
     batch = (recipe.batch.identities, recipe.batch.images)
-    how = {"augment": recipe.augment, "seed": run.cfg.seed, **run.cfg.loader}
+    how = {"augment": recipe.augment, "upsampling": recipe.upsampling, "seed": run.cfg.seed, **run.cfg.loader}
     return task, recipe, MLRDataModule(run.manifest, recipe.image_size, batch, **how)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from rich.table import Table
 
 from psnet.data.dataset import EvalDataset
 from psnet.data.manifest import Manifest
+from psnet.data.protocol import variants_of
 from psnet.metrics import RestorationScore, Retrieval, chance, cmc, overall, per_rate, summarise
 from psnet.pictures import choose_queries, choose_restorations, ranked_list, restorations
 from psnet.report import RateRow, Report, RestorationRow, Row
@@ -77,12 +78,14 @@ def facts_of(
     """
     meta = content["psnet"]
     model, protocol = meta["model"], dataset.source.protocol
+    variants = variants_of(protocol)
     whole = manifest.hash()
     # sets that were joined in training are not needed to evaluate
     trained_on = meta["set_hash"] if whole == meta["set_hash"] else meta["data_hash"]
     shots = "multi-shot" if dataset.shots == "multi" else f"single-shot, mean of {dataset.repeats} draws"
     facts = {
         "Data set": f"{dataset.name}, split {protocol.split}, seed {protocol.seed}",
+        **({"Variant": ", ".join(f"{name} {value}" for name, value in variants.items())} if variants else {}),
         "Data hash": whole,
         "Trained on": meta["dataset"]["name"] + "".join(f" + {name}" for name in meta["joined"]),
         "Data hash in training": trained_on,
@@ -97,6 +100,7 @@ def facts_of(
     height, width = model["recipe"]["image_size"]
     return facts | {
         "Input size": f"{height} x {width}",
+        "Up-sampling": model["recipe"].get("upsampling", "bilinear"),
         "Trained": f"{content['global_step']:,} steps, to epoch {content['epoch'] + 1} of {model['recipe']['epochs']}",
         "Precision": precision,
         "Seed": str(meta["seed"]),
@@ -111,6 +115,7 @@ def report_of(
     found: Evaluation,
     metrics: Mapping[str, Any],
     facts: Mapping[str, str],
+    notes: Sequence[str],
     images: EvalDataset,
     ranked_lists: int = 6,
     restored: int = 12,
@@ -118,7 +123,7 @@ def report_of(
     """The page on a trained task.
 
     Args:
-        metrics, facts: `metrics_of`, `facts_of`. images: query and gallery.
+        metrics, facts: `metrics_of`, `facts_of`. notes: what a reader must know. images: query and gallery.
         ranked_lists: how many of each kind. restored: how many low images beside their restorations.
     """
     systems = [name for name in SYSTEMS if found.retrieval and name in metrics]
@@ -138,7 +143,7 @@ def report_of(
         restoration_table=[
             RestorationRow(**{**row, "rate": _known(row["rate"])}) for row in metrics.get("restoration", ())
         ],
-        notes=[*warnings_of(metrics, facts), *(f"{name}: {SYSTEMS[name]}." for name in systems if SYSTEMS[name])],
+        notes=[*notes, *(f"{name}: {SYSTEMS[name]}." for name in systems if SYSTEMS[name])],
         **parts,
     )
 
@@ -162,18 +167,10 @@ def _rate_row(row: Mapping[str, Any], native: bool) -> RateRow:
     return RateRow(_known(row["rate"]) if native else row["rate"], int(row["queries"]), figures)
 
 
-def warnings_of(metrics: Mapping[str, Any], facts: Mapping[str, str]) -> list[str]:
-    """What a reader of the figures must know."""
-    notes = []
+def warnings_of(metrics: Mapping[str, Any]) -> list[str]:
+    """What a reader must know of the figures themselves; of the data: `psnet.provenance`."""
     lost = int(metrics["trained"].get("queries_without_match", 0))
-    if lost:
-        notes.append(f"{lost:,} queries have no match in the gallery. They are left out of every score.")
-    if facts["Data hash"] != facts["Data hash in training"]:
-        notes.append(
-            "The data are not those of training. If this is another split of the same set, people who were trained on "
-            "may be among the queries, and the figures are too good."
-        )
-    return notes
+    return [f"{lost:,} queries have no match in the gallery. They are left out of every score."] if lost else []
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

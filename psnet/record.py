@@ -21,7 +21,7 @@ def meta_of(cfg: DictConfig, manifest: Manifest, model: Settings) -> Settings:
         cfg: the whole configuration. model: what is trained, resolved; a phase of the run, or the run's own.
     """
     given = given_checkpoints(model)
-    images = set(manifest.digests("train")).union(*(meta.get("trained_images", ()) for meta in given.values()))
+    images = set(manifest.train_digests()).union(*(meta.get("trained_images", ()) for meta in given.values()))
     return {
         "model": own_settings(model),
         "phases": _phases(model, given),
@@ -31,6 +31,7 @@ def meta_of(cfg: DictConfig, manifest: Manifest, model: Settings) -> Settings:
         "data_hash": manifest.hash(),
         "set_hash": manifest.without_joined().hash(),
         "people": manifest.people_hash(),
+        "set_people": manifest.without_joined().people_hash(),
         "trained_images": sorted(images),
         "num_classes": len(manifest.train_labels()),
         "seed": cfg.seed,
@@ -59,32 +60,6 @@ def _is_ours(path: str) -> bool:
     except CheckpointError:
         return False
     return True
-
-
-def check_unseen(model: Settings, manifest: Manifest) -> None:
-    """Refuse to start from what has seen the people to search for.
-
-    Raises:
-        CheckpointError: a checkpoint that the model starts from was trained on images of query or gallery.
-    """
-    for setting, meta in given_checkpoints(model).items():
-        seen = trained_on(manifest, meta)
-        if seen:
-            raise CheckpointError(
-                f"model.{setting} was trained on {len(seen)} of the images to search among, e.g. {seen[0]}: the "
-                "figures would be too good. Start from one that was trained on other people"
-            )
-
-
-def trained_on(manifest: Manifest, meta: Settings) -> list[str]:
-    """The images of query and gallery that were trained on, as far as the checkpoint says."""
-    known = set(meta.get("trained_images", ()))
-    return [
-        row.path
-        for split in ("query", "gallery")
-        for row, digest in zip(manifest.split(split), manifest.digests(split), strict=True)
-        if digest in known
-    ]
 
 
 def weights_of(model: Settings, meta: Settings | None) -> str:

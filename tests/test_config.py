@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from torchvision import tv_tensors
 
-from evaluate import build_task, build_trainer
+from evaluate import build_task, build_trainer, scored_dataset
 from psnet.configuration import SettingsError, build, configuration_folder
+from psnet.data.protocol import VARIANTS, variants_of
 from psnet.data.source import MLRSource
 from psnet.metrics import RetrievalMetric
 from psnet.models import VDSRCA, HRNetReID, NAFNet, NoRestoration
@@ -52,7 +54,8 @@ def check_model(cfg: DictConfig) -> Task:
     for part in (model.get("teacher"), model.get("sr_start")):
         if part is not None:
             check_one(part)
-            assert part["recipe"]["image_size"] == model["recipe"]["image_size"]
+            for name in ("image_size", "upsampling"):
+                assert part["recipe"][name] == model["recipe"][name]
     return check_one(model)
 
 
@@ -76,9 +79,49 @@ def test_data_sets(name: str):
     assert cfg.dataset.shots in ("single", "multi")
 
 
+@pytest.mark.parametrize("name", options("variant"))
+@pytest.mark.parametrize("data", ["mlr_viper", "caviar", "csv"])
+def test_variants(name: str, data: str):
+    plain = composed(f"dataset={data}", *NEEDED.get(data, ())).dataset
+    varied = composed(f"dataset={data}", f"variant={name}", *NEEDED.get(data, ())).dataset
+    assert variants_of(plain.source.protocol) == {}
+    changed = variants_of(asdict(build(varied.source).protocol))
+    assert len(changed) == 1
+    own = OmegaConf.load(CONF / "variant" / f"{name}.yaml")
+    assert changed == own
+    assert OmegaConf.merge(varied, {"source": {"protocol": dict.fromkeys(changed)}}) == OmegaConf.merge(
+        plain, {"source": {"protocol": dict.fromkeys(changed)}}
+    )  # and nothing else
+
+
+def test_several_variants():
+    every = f"variant=[{','.join(options('variant'))}]"
+    both = composed("dataset=mlr_viper", every, "dataset.source.protocol.test_rates=[2,8]").dataset
+    assert variants_of(both.source.protocol) == {
+        "test_rates": [2, 8],
+        "gallery_low_share": 0.5,
+        "degradation": "realistic",
+        "rate_per": "identity",
+    }
+    assert set(variants_of(both.source.protocol)) == set(VARIANTS)
+
+
+def test_a_variant_of_a_joined_set():
+    cfg = composed("+dataset@join.more=mlr_cuhk01", "+variant@join.more.source.protocol=realistic")
+    assert variants_of(cfg.join.more.source.protocol) == {"degradation": "realistic"}
+    assert variants_of(cfg.dataset.source.protocol) == {}
+
+
 @pytest.mark.parametrize("name", options("model"))
 def test_models(name: str):
     check_model(composed(f"model={name}"))
+
+
+@pytest.mark.parametrize("name", options("model"))
+def test_all_phases_see_images_alike(name: str):
+    task = check_model(composed(f"model={name}", "model.recipe.upsampling=bicubic"))
+    assert task.recipe is not None
+    assert task.recipe.upsampling == "bicubic"
 
 
 def test_the_published_method():
@@ -214,13 +257,33 @@ def test_loggers(tmp_path: Path):
 def test_evaluation():
     cfg = compose("evaluate", ["checkpoint=x.ckpt", "output_dir=unused"])
     assert cfg.get("dataset") is None
+    assert cfg.allow_trained_images is composed().allow_trained_images is False
     assert set(composed().report) == set(cfg.report)
     assert compose("evaluate", ["checkpoint=x", "output_dir=unused", "dataset=mlr_viper"]).dataset.name == "mlr_viper"
 
 
-@pytest.mark.parametrize("typo", ["dataset=mlr_vipre", "model.recipe.epoch=3", "modle=ps_hrnet"])
+def test_what_is_scored():
+    """The data set that is named, or the checkpoint's own; a variant changes either."""
+    meta = {"dataset": OmegaConf.to_container(composed("dataset=caviar", "dataset.repeats=7").dataset)}
+    old = {"dataset": {**meta["dataset"], "source": {**meta["dataset"]["source"]}}}
+    old["dataset"]["source"]["protocol"] = {"rates": [2, 3, 4]}  # from before there were variants
+
+    def scored(meta: dict[str, Any], *overrides: str) -> DictConfig:
+        return scored_dataset(compose("evaluate", ["checkpoint=x", "output_dir=unused", *overrides]), meta)
+
+    assert scored(meta) == meta["dataset"]
+    named = scored(meta, "dataset=mlr_viper", "variant=unseen_rates")
+    assert (named.name, variants_of(named.source.protocol)) == ("mlr_viper", {"test_rates": [8]})
+    for one in (meta, old):
+        own = scored(one, "variant=[unseen_rates,mixed_gallery]", "dataset.source.protocol.test_rates=[2,8]")
+        assert (own.name, own.repeats) == ("caviar", 7)
+        assert variants_of(own.source.protocol) == {"test_rates": [2, 8], "gallery_low_share": 0.5}
+    assert variants_of(meta["dataset"]["source"]["protocol"]) == {}  # the checkpoint's stays as it is
+
+
+@pytest.mark.parametrize("typo", ["dataset=mlr_vipre", "model.recipe.epoch=3", "modle=ps_hrnet", "variant=unseen_rate"])
 def test_a_typo_is_an_error(typo: str):
-    with pytest.raises(HydraException, match=r"(?s)mlr_vipre.*mlr_viper|epoch|modle"):
+    with pytest.raises(HydraException, match=r"(?s)mlr_vipre.*mlr_viper|epoch|modle|unseen_rate.*unseen_rates"):
         composed(typo)
 
 

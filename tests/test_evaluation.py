@@ -98,10 +98,23 @@ def test_facts_name_both_data_sets(tiny: Manifest):
     assert facts["Backbone"] == "hrnet_w32, weights before training: random"
     assert facts["Super-resolution"] == "VDSRCA, channels=64"
     assert facts["Input size"] == "256 x 128"
+    assert facts["Up-sampling"] == "bilinear"  # of a checkpoint that does not say
+    assert "Variant" not in facts
     assert facts["Trained"] == "1,200 steps, to epoch 10 of 71"
     assert facts["Precision"] == "32-true"
     assert facts["Revision"] == "unknown"
-    assert "too good" in warnings_of({"trained": {}}, facts)[0]
+    meta["model"]["recipe"]["upsampling"] = "bicubic"  # type: ignore[index]
+    with initialize_config_dir(configuration_folder(), version_base="1.3"):
+        cfg = compose("train", ["dataset=mlr_synthetic", "variant=[unseen_rates,realistic]"])
+    facts = facts_of(Path("last.ckpt"), content, cfg.dataset, tiny, precision="32-true")
+    assert facts["Up-sampling"] == "bicubic"
+    assert facts["Variant"] == "test_rates [8], degradation realistic"
+
+
+def test_queries_without_a_match_are_told():
+    assert warnings_of({"trained": {}}) == []
+    lost = "1,200 queries have no match in the gallery. They are left out of every score."
+    assert warnings_of({"trained": {"queries_without_match": 1_200}}) == [lost]
 
 
 def test_joined_sets_are_not_needed_to_evaluate(tiny: Manifest):
@@ -119,4 +132,4 @@ def test_joined_sets_are_not_needed_to_evaluate(tiny: Manifest):
     meta |= {"data_hash": "of both", "set_hash": tiny.hash()}
     facts = facts_of(Path("a.ckpt"), {"psnet": meta, "epoch": 0, "global_step": 1}, dataset, tiny, precision="32-true")
     assert facts["Trained on"] == "own + other"
-    assert warnings_of({"trained": {}}, facts) == []
+    assert facts["Data hash in training"] == facts["Data hash"]

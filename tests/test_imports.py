@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "checkpoint": {"psnet"},
     "tasks": {"tasks", "models", "losses", "metrics", "data"},
     "pictures": {"tasks", "metrics", "data", "report"},
+    "provenance": {"data"},
     "evaluation": {"pictures", "tasks", "metrics", "data", "report"},
     "card": {"evaluation", "report"},
     "callbacks": {"callbacks", "pictures", "tasks", "report"},

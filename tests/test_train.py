@@ -275,6 +275,18 @@ def test_a_teacher_of_other_people_is_refused(whole: Ran, world: World):
     run(world, "other_rates", "ps_hrnet_demo", *other, "dataset.source.protocol.rates=[2]")  # the same people
 
 
+def test_weights_of_other_people(whole: Ran, world: World):
+    """A run starts from a checkpoint that knows the people to train on, and says so; never from one that knows those
+    to search for."""
+    given = f"model.reid.weights={whole.folder / 'last.ckpt'}"
+    ran = run(world, "further", "hrnet_reid_small", given, "model.view=low", "untrained=false")
+    facts = json.loads((ran.folder / "metrics.json").read_text())["run"]
+    assert facts["weights"].startswith("trained on mlr_synthetic (16 images, hash ")
+    cfg = world.compose("refused", "hrnet_reid_small", given, "dataset.source.protocol.split=1")
+    with pytest.raises(DataError, match=r"query and gallery images were trained on by model\.reid\.weights, e\.g\. "):
+        main_job.train(cfg)
+
+
 def test_a_restorer_is_no_teacher(whole: Ran, world: World):
     restorer = phases(world)["sr_start"] / "model.ckpt"
     cfg = world.compose("refused", "ps_hrnet_demo", f"model.teacher_checkpoint={restorer}")

@@ -20,7 +20,7 @@ class MLRDataModule(pl.LightningDataModule):
         image_size: (height, width) of the network's input.
         batch: (identities, images of each) of a training batch. augment: of training pairs. None for evaluation alone.
         eval_batch_size, workers: of the loaders.
-        seed: of batches and augmentation.
+        seed: of batches and augmentation. upsampling: to image_size, a name of `psnet.data.dataset.UPSAMPLINGS`.
 
     Raises:
         DataError: the set has fewer training identities than a batch.
@@ -35,14 +35,15 @@ class MLRDataModule(pl.LightningDataModule):
         eval_batch_size: int = 64,
         workers: int = 2,
         seed: int = 0,
+        upsampling: str = "bilinear",
     ) -> None:
         super().__init__()
         image_size = (int(image_size[0]), int(image_size[1]))
         self.manifest = manifest
         self.eval_batch_size, self.workers = eval_batch_size, workers
-        self.eval_data = EvalDataset(manifest, image_size)
+        self.eval_data = EvalDataset(manifest, image_size, upsampling)
         if batch is not None and augment is not None:
-            self.train_data = PairDataset(manifest, image_size, augment)
+            self.train_data = PairDataset(manifest, image_size, augment, upsampling)
             self.batches = PKBatchSampler(self.train_data.labels, *batch, seed=seed)
 
     def train_dataloader(self) -> DataLoader[PairBatch]:

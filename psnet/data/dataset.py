@@ -19,6 +19,9 @@ from psnet.data.sampler import Draw
 
 Augmentation = Callable[..., tuple[Tensor, Tensor]]
 
+UPSAMPLINGS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+"""Ways to the network's input; bilinear is the method's."""
+
 
 class PairBatch(NamedTuple):
     """B training pairs (one pair, without the first dimension, before collation).
@@ -39,7 +42,7 @@ class EvalBatch(NamedTuple):
     """B images of query and gallery.
 
     low: (B, 3, H, W) what the network sees (a sharp image for most of the gallery). bicubic: the same image
-    up-sampled by bicubic instead of bilinear interpolation, what restoration is compared with. high, has_high,
+    up-sampled by bicubic interpolation, whatever low is, what restoration is compared with. high, has_high,
     is_low: as in PairBatch. pid, camid: (B,). rate: (B,), 1 of a sharp image and where nobody knows.
     is_query: (B,) bool. row: (B,) number of the image, from 0 without gaps.
     """
@@ -59,34 +62,35 @@ class EvalBatch(NamedTuple):
 class RowImages:
     """The images of one row at the network's size (height, width).
 
-    Everything is resized by Pillow's bilinear filter, the method's choice.
+    Everything, low and sharp, is resized by one filter of Pillow's: `upsampling`, a name of `UPSAMPLINGS`.
     """
 
-    def __init__(self, manifest: Manifest, image_size: tuple[int, int]) -> None:
+    def __init__(self, manifest: Manifest, image_size: tuple[int, int], upsampling: str = "bilinear") -> None:
         self.manifest = manifest
         self.size = (image_size[1], image_size[0])
+        self.resampling = UPSAMPLINGS[upsampling]
 
     def low_native(self, row: Row) -> Image.Image:
         """The low image before it is resized to the network's input."""
         image = open_rgb(self.manifest.path(row))
-        return degrade(image, row.rate, row.interpolation) if row.interpolation else image
+        return degrade(image, row.rate, row.degradation) if row.degradation else image
 
-    def low(self, row: Row, resampling: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:
-        return self.low_native(row).resize(self.size, resampling)
+    def low(self, row: Row, resampling: Image.Resampling | None = None) -> Image.Image:
+        """At the network's size, as the network sees it unless another filter is given."""
+        return self.low_native(row).resize(self.size, self.resampling if resampling is None else resampling)
 
     def high(self, row: Row) -> Image.Image:
-        return open_rgb(self.manifest.high_path(row)).resize(self.size, Image.Resampling.BILINEAR)
+        return open_rgb(self.manifest.high_path(row)).resize(self.size, self.resampling)
 
     def pair(self, row: Row) -> tuple[Image.Image, Image.Image]:
         """(low, high) from one decoding where one file serves both."""
         if row.high:
             return self.low(row), self.high(row)
         source = open_rgb(self.manifest.path(row))
-        high = source.resize(self.size, Image.Resampling.BILINEAR)
-        if not row.interpolation:
+        high = source.resize(self.size, self.resampling)
+        if not row.degradation:
             return high, high
-        low = degrade(source, row.rate, row.interpolation)
-        return low.resize(self.size, Image.Resampling.BILINEAR), high
+        return degrade(source, row.rate, row.degradation).resize(self.size, self.resampling), high
 
 
 class PairDataset(Dataset[PairBatch]):
@@ -96,11 +100,13 @@ class PairDataset(Dataset[PairBatch]):
         augment: a torchvision v2 transform, called with (low, high) as uint8 images.
     """
 
-    def __init__(self, manifest: Manifest, image_size: tuple[int, int], augment: Augmentation) -> None:
+    def __init__(
+        self, manifest: Manifest, image_size: tuple[int, int], augment: Augmentation, upsampling: str = "bilinear"
+    ) -> None:
         self.rows = manifest.split("train")
         labels = manifest.train_labels()
         self.labels = [labels[row.source, row.pid] for row in self.rows]
-        self.images = RowImages(manifest, image_size)
+        self.images = RowImages(manifest, image_size, upsampling)
         self.augment = augment
 
     def __len__(self) -> int:
@@ -125,9 +131,9 @@ class PairDataset(Dataset[PairBatch]):
 class EvalDataset(Dataset[EvalBatch]):
     """Query first, then gallery."""
 
-    def __init__(self, manifest: Manifest, image_size: tuple[int, int]) -> None:
+    def __init__(self, manifest: Manifest, image_size: tuple[int, int], upsampling: str = "bilinear") -> None:
         self.rows = manifest.split("query") + manifest.split("gallery")
-        self.images = RowImages(manifest, image_size)
+        self.images = RowImages(manifest, image_size, upsampling)
 
     def __len__(self) -> int:
         return len(self.rows)

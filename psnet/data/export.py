@@ -73,7 +73,7 @@ def _check_names(manifest: Manifest) -> None:
 
 def seen_path(row: Row) -> str:
     """Where the image that a network sees lies, under the folder."""
-    made = ".bmp" if row.interpolation and not row.path.endswith(".bmp") else ""
+    made = ".bmp" if row.degradation and not row.path.endswith(".bmp") else ""
     return f"{row.split}/{row.path}{made}"
 
 
@@ -90,7 +90,7 @@ def _record(row: Row) -> tuple[str | int, ...]:
 def _write(manifest: Manifest, images: RowImages, row: Row, folder: Path) -> None:
     seen = folder / seen_path(row)
     if not seen.exists():
-        if row.interpolation:
+        if row.degradation:
             beside = _beside(seen)
             images.low_native(row).save(beside, format="BMP")
             os.replace(beside, seen)

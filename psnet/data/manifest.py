@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 
+from psnet.data.degrade import steps_of
 from psnet.data.samples import DataError
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ class Row:
 
     path: of the source image, relative to its set's root, in POSIX form.
     rate: down-sampling factor of the low image, 1 where the set shows the image as it is.
-    interpolation: how `low` is made from the source; "" where nothing is to be made (sharp, or low already).
+    degradation: how `low` is made from the source, in the words of `psnet.data.degrade`; "" where nothing is to be made
+        (sharp, or low already).
     seed: the protocol's, from which the rate was drawn. sha256: of the source file.
     high: path of the sharp twin of a file that is low already; "" where there is none or the file is the twin.
     native_low: the file is low as it is. high_sha256: of the sharp twin's file.
@@ -42,7 +44,7 @@ class Row:
     camid: int
     split: str
     rate: float
-    interpolation: str
+    degradation: str
     seed: int
     sha256: str
     high: str = ""
@@ -52,7 +54,7 @@ class Row:
 
     @property
     def is_low(self) -> bool:
-        return self.native_low or self.interpolation != ""
+        return self.native_low or self.degradation != ""
 
     @property
     def has_high(self) -> bool:
@@ -79,9 +81,15 @@ class Manifest:
         """Of the training identities: equal hashes mean that a class stands for the same person."""
         return hashlib.sha256(repr(sorted(self.train_labels().items())).encode()).hexdigest()
 
-    def digests(self, split: str) -> list[str]:
-        """Of each image's file, short: enough to know it again."""
-        return [row.sha256[:DIGEST] for row in self.split(split)]
+    def train_digests(self) -> list[str]:
+        """Of the training images' files and of their sharp twins', short: what a network may not be asked to find
+        again. Sorted."""
+        return sorted({digest for row in self.split("train") for digest in _digests(row)})
+
+    def trained_on(self, digests: Iterable[str]) -> list[Row]:
+        """Query and gallery images whose file, or whose sharp twin's, is among the `train_digests` of a training."""
+        known = set(digests)
+        return [row for row in self.rows if row.split != "train" and not known.isdisjoint(_digests(row))]
 
     def without_joined(self) -> Manifest:
         """The set alone, without the training images of others."""
@@ -128,7 +136,14 @@ class Manifest:
             low = ", ".join(f"{n:,} {rate_name(rate)}" for rate, n in sorted(rates.items())) or "none low"
             people = len({(row.source, row.pid) for row in rows})
             lines.append(f"  {split:<8}{people:>6,} identities {len(rows):>7,} images ({low})")
+        drawn = [row for row in self.rows if " " in row.degradation]
+        if drawn:
+            lines.append(f"  {len(drawn):,} degraded in several steps, e.g. {drawn[0].path}: {drawn[0].degradation}")
         return "\n".join([*lines, f"  data hash {self.hash()[:16]}"])
+
+
+def _digests(row: Row) -> list[str]:
+    return [sha256[:DIGEST] for sha256 in (row.sha256, row.high_sha256) if sha256]
 
 
 def rate_name(rate: float) -> str:
@@ -198,7 +213,7 @@ def _parse(records: Iterable[dict[str, str]], path: Path) -> Iterator[Row]:
                 camid=int(r["camid"]),
                 split=r["split"],
                 rate=float(r["rate"]),
-                interpolation=r["interpolation"],
+                degradation=_degradation(r),
                 seed=int(r["seed"]),
                 sha256=r["sha256"],
                 high=r["high"],
@@ -206,8 +221,17 @@ def _parse(records: Iterable[dict[str, str]], path: Path) -> Iterator[Row]:
                 source=r["source"],
                 high_sha256=r["high_sha256"],
             )
+        except DataError as error:
+            raise DataError(f"{path}, line {number}: {error}") from error
         except (KeyError, ValueError, TypeError) as error:
             raise DataError(f"{path}, line {number}: not a row of a manifest ({error!r})") from error
+
+
+def _degradation(record: dict[str, str]) -> str:
+    text = record["interpolation"] if "interpolation" in record else record["degradation"]  # its name before
+    if text:
+        steps_of(text)  # what nobody can make is known now
+    return text
 
 
 def check_sources(manifest: Manifest, sha256: dict[str, str]) -> None:

@@ -25,7 +25,7 @@ class DataError(ValueError):
 
 
 class NoSuchSplit(DataError):
-    """The data set has fewer splits."""
+    """A set has no split of the number that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from psnet.data.manifest import Manifest, check_sources, posix, read_manifest
-from psnet.data.protocol import MLRProtocol, build_manifest
+from psnet.data.protocol import MLRProtocol, variants_of
 from psnet.data.readers import describe
+from psnet.data.roles import build_manifest
 from psnet.data.samples import NO_CAMERA, DataError, SampleSet
 from psnet.data.verify import verify_images
 
@@ -58,6 +59,7 @@ class MLRSource:
         if skipped:
             log.warning("%s: %d unreadable images are left out, the first is %s", found.name, len(skipped), skipped[0])
         if self.manifest is not None:
+            self._check_unused()
             manifest = read_manifest(Path(self.manifest), {found.name: found.root})
             check_sources(manifest, {posix(path): digest for path, digest in sha256.items()})
         else:
@@ -65,6 +67,15 @@ class MLRSource:
         manifest = self._without_singletons(manifest)
         self._check_matches(manifest)
         return manifest
+
+    def _check_unused(self) -> None:
+        variants = variants_of(asdict(self.protocol))
+        if variants:
+            text = ", ".join(f"{name}={value}" for name, value in variants.items())
+            raise DataError(
+                f"{text} would change nothing: dataset.source.manifest={self.manifest} makes exactly that set, "
+                "whatever the protocol says; leave the variant out, or say dataset.source.manifest=null"
+            )
 
     def _without_singletons(self, manifest: Manifest) -> Manifest:
         counts = Counter(row.pid for row in manifest.split("train"))

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from torch import nn
 from torch.optim import Optimizer
 
-from psnet.data.dataset import Augmentation
+from psnet.data.dataset import UPSAMPLINGS, Augmentation
 
 STRIDE = 32
 """Of HRNet's coarsest branch, against the image."""
@@ -39,6 +39,7 @@ class Batch:
 class Recipe:
     """
     image_size: (height, width) of the network's input, in training and ever after.
+    upsampling: how images get to that size: "bilinear", the method's, or "bicubic".
     epochs: length of the run. batch: of the P x K sampler. augment: a torchvision v2 transform.
     optimizer: takes parameter groups. schedule: see `psnet.tasks.schedules`.
     validate_every: epochs between two validations.
@@ -51,10 +52,16 @@ class Recipe:
     optimizer: Callable[[Iterable[nn.Parameter] | Iterable[dict[str, Any]]], Optimizer]
     schedule: Schedule
     validate_every: int = 1
+    upsampling: str = "bilinear"
 
     def __post_init__(self) -> None:
         if len(self.image_size) != 2 or any(side <= 0 or side % STRIDE for side in self.image_size):
             raise ValueError(
                 f"model.recipe.image_size={list(self.image_size)} must be [height, width], both multiples of {STRIDE}: "
                 "HRNet halves the image five times"
+            )
+        if self.upsampling not in UPSAMPLINGS:
+            raise ValueError(
+                f"model.recipe.upsampling={self.upsampling!r} must be one of {', '.join(UPSAMPLINGS)}; "
+                "bilinear is the method's"
             )

@@ -94,6 +94,23 @@ def test_evaluation_images(tiny: Manifest):
             assert not torch.equal(item.low, item.high)
 
 
+def test_bicubic_up_sampling_in_training_and_evaluation(tiny: Manifest):
+    size, filters = (96, 48), {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+    for name, resampling in filters.items():
+        module = MLRDataModule(tiny, size, batch=(2, 2), augment=nothing, upsampling=name)
+        for data in (module.train_data, module.eval_data):
+            for index, row in enumerate(data.rows):
+                item = data[index, 0] if isinstance(data, PairDataset) else data[index]
+                source = Image.open(tiny.path(row)).convert("RGB")
+                seen = source
+                if row.is_low:
+                    seen = source.resize((round(32 / row.rate), round(64 / row.rate)), Image.Resampling.BICUBIC)
+                torch.testing.assert_close(item.low, as_unit(seen.resize((48, 96), resampling)))
+                torch.testing.assert_close(item.high, as_unit(source.resize((48, 96), resampling)))
+                if row.is_low and isinstance(data, EvalDataset):
+                    torch.testing.assert_close(item.bicubic, as_unit(seen.resize((48, 96), Image.Resampling.BICUBIC)))
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_loaders(tiny: Manifest, workers: int):
     """What a batch holds does not depend on the number of workers."""

@@ -17,6 +17,7 @@ from psnet.data.protocol import MLRProtocol
 from psnet.data.readers import read_csv
 from psnet.data.samples import DataError
 from psnet.data.source import MLRSource
+from psnet.data.synthetic import read_synthetic
 
 SIZE = (64, 32)
 
@@ -40,6 +41,28 @@ def test_read_back_it_gives_the_same_tensors(tiny: Manifest, tmp_path: Path):
     for row in tiny.rows:
         for first, second in zip(ours[row.path], theirs[seen_path(row)], strict=True):
             assert torch.equal(first, second)
+
+
+def test_variants_read_back_too(drawn: Path, tmp_path: Path):
+    """Low gallery images stay gallery, and every step is in the files."""
+
+    def reader():  # type: ignore[no-untyped-def]
+        return read_synthetic(drawn, identities=8, cameras=2, images_per_camera=2, height=64, width=32)
+
+    variants = {"test_rates": [8], "gallery_low_share": 0.5, "degradation": "realistic"}
+    varied = MLRSource(reader, MLRProtocol(low_cameras=[2], train_identities=4, **variants)).prepare()  # type: ignore[arg-type]
+    listed = export(varied, tmp_path / "set")
+    read = MLRSource(lambda: read_csv(listed), MLRProtocol(published_roles=True)).prepare()
+    assert {row.rate for row in read.split("gallery")} == {1.0, 8.0}
+    ours, theirs = images_of(varied), images_of(read)
+    for row in varied.rows:
+        for first, second in zip(ours[row.path], theirs[seen_path(row)], strict=True):
+            assert torch.equal(first, second)
+    kept = MLRSource(reader, manifest=str(tmp_path / "set" / "manifest.csv")).prepare()
+    assert kept.hash() == varied.hash()
+    assert all(
+        torch.equal(a, b) for path, pair in images_of(kept).items() for a, b in zip(pair, ours[path], strict=True)
+    )
 
 
 def images_of(manifest: Manifest) -> dict[str, tuple[torch.Tensor, ...]]:

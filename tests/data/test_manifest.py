@@ -12,17 +12,17 @@ from psnet.data.samples import DataError
 
 
 def row(path: str = "a.png", **more: object) -> Row:
-    settings = {"pid": 1, "camid": 2, "split": "train", "rate": 3.0, "interpolation": "bicubic", "seed": 0}
-    return Row(path=path, sha256="5" * 64, source="set", **{**settings, **more})  # type: ignore[arg-type]
+    settings = {"pid": 1, "camid": 2, "split": "train", "rate": 3.0, "degradation": "bicubic", "seed": 0}
+    return Row(path=path, source="set", **{"sha256": "5" * 64, **settings, **more})  # type: ignore[arg-type]
 
 
 ROOTS = {"set": Path("/somewhere")}
 MANIFEST = Manifest(
     (
         row(),
-        row("b, with a comma.png", rate=1.0, interpolation="", native_low=True),
+        row("b, with a comma.png", rate=1.0, degradation="", native_low=True),
         row("c.png", high="d.png", rate=2.5, high_sha256="7" * 64),
-        row("e.png", rate=8 / 3),
+        row("e.png", rate=8 / 3, degradation="blur(1.31) bicubic noise(5.2,8812345) jpeg(63)"),
     ),
     ROOTS,
 )
@@ -43,7 +43,7 @@ def test_what_is_written_is_read(tmp_path: Path):
         {"camid": 9},
         {"split": "query"},
         {"rate": 4.0},
-        {"interpolation": "box"},
+        {"degradation": "box"},
         {"sha256": "6" * 64},
         {"high_sha256": "6" * 64},
     ],
@@ -102,6 +102,57 @@ def test_files_that_are_no_manifest(tmp_path: Path):
     write_manifest(MANIFEST, file)
     with pytest.raises(DataError, match="names the source 'set', but the sources given are"):
         read_manifest(file, {"VIPeR": Path()})
+
+
+def test_a_degradation_that_nobody_can_make_is_noticed_when_read(tmp_path: Path):
+    rows = (MANIFEST.rows[0], replace(MANIFEST.rows[2], degradation="bicubic sharpen(2)"))
+    write_manifest(replace(MANIFEST, rows=rows), tmp_path / "manifest.csv")
+    with pytest.raises(
+        DataError, match=r"manifest\.csv, line 3: degradation 'bicubic sharpen\(2\)' has the step 'sharpen"
+    ):
+        read_manifest(tmp_path / "manifest.csv", ROOTS)
+
+
+def test_the_column_by_its_name_before(tmp_path: Path):
+    file = tmp_path / "manifest.csv"
+    write_manifest(MANIFEST, file)
+    file.write_text(file.read_text().replace("degradation", "interpolation", 1))
+    assert read_manifest(file, ROOTS).rows == MANIFEST.rows
+
+
+def test_steps_are_told_by_example():
+    assert "1 degraded in several steps, e.g. e.png: blur(1.31) bicubic noise" in MANIFEST.describe()
+    assert "degraded" not in replace(MANIFEST, rows=MANIFEST.rows[:3]).describe()
+
+
+def digest(letter: str) -> str:
+    return letter * 64
+
+
+TRAINED = Manifest(
+    (
+        row("seen.png", sha256=digest("1")),
+        row("low.bmp", sha256=digest("2"), native_low=True, high="sharp.png", high_sha256=digest("3")),
+    ),
+    ROOTS,
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen"),
+    [
+        ({"sha256": digest("1")}, True),
+        ({"sha256": digest("2")}, True),
+        ({"sha256": digest("3")}, True),  # the sharp twin of an image that was trained on
+        ({"sha256": digest("9"), "high": "twin.png", "high_sha256": digest("1")}, True),
+        ({"sha256": digest("9"), "high": "twin.png", "high_sha256": digest("8")}, False),
+        ({"sha256": digest("9")}, False),  # an empty high_sha256 is that of no file
+        ({"sha256": digest("1"), "split": "train"}, False),
+    ],
+)
+def test_images_that_were_trained_on(asked: dict[str, object], seen: bool):
+    test = Manifest((row("asked.png", **{"split": "gallery", **asked}),), ROOTS)
+    assert [r.path for r in test.trained_on(TRAINED.train_digests())] == ["asked.png"] * seen
 
 
 def test_other_images_under_the_same_names_are_noticed():

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from psnet.data.manifest import Manifest
-from psnet.data.protocol import MLRProtocol, build_manifest
-from psnet.data.samples import DataError, Sample, SampleSet
+from psnet.data.protocol import MLRProtocol
+from psnet.data.roles import build_manifest
+from psnet.data.samples import DataError, NoSuchSplit, Sample, SampleSet
 
 
 def people(number: int = 40, cameras: int = 2, images: int = 3, **more: object) -> SampleSet:
@@ -92,10 +93,43 @@ def test_a_share_of_identities_and_sorted_ones():
 def test_published_splits_by_number():
     found = people(6, test_pids=(frozenset({1, 2}), frozenset({5, 6})))
     assert {row.pid for row in made(found, train_identities=None, split=1).split("query")} == {5, 6}
-    with pytest.raises(DataError, match=r"split=2: people has published splits 0 to 1"):
+    with pytest.raises(NoSuchSplit, match=r"split=2: people has published splits 0 to 1"):
         made(found, train_identities=None, split=2)
     with pytest.raises(DataError, match=r"people itself says who trains; say .*train_identities=null"):
         made(found, train_identities=3)
+
+
+@pytest.mark.parametrize("split", [-1, 1.0, "1", True, None])
+def test_a_split_is_a_whole_number_from_0(split: object):
+    with pytest.raises(
+        NoSuchSplit, match=r"dataset\.source\.protocol\.split=.* must be a whole number, counted from 0"
+    ):
+        made(people(), split=split)
+
+
+def test_random_splits_have_no_end():
+    assert len({made(people(), split=number).people_hash() for number in (0, 7, 1_000)}) == 3
+
+
+def test_a_set_with_one_split_has_no_other():
+    fixed = tuple(
+        Sample(Path(f"{part}{c}.png"), pid, c, part)
+        for pid, part in enumerate(("train", "query", "gallery"))
+        for c in (1, 2)
+    )
+    parts = SampleSet("parts", Path("/nowhere"), fixed, published={})
+    one = people(6, test_pids=(frozenset({1, 2}),))
+    for found in (parts, one):
+        assert made(found, train_identities=None).rows
+        message = rf"split=5: {found.name} has one published split, number 0; give dataset\.source\.protocol\.split"
+        with pytest.raises(NoSuchSplit, match=message):
+            made(found, train_identities=None, split=5)
+    first = {"train_identities": 3, "sorted_identities": True}
+    assert made(people(), **first).rows
+    with pytest.raises(
+        NoSuchSplit, match=r"split=5: the first 3 identities of people train.*\.sorted_identities=false"
+    ):
+        made(people(), split=5, **first)
 
 
 def test_published_parts_are_not_drawn_anew():
@@ -132,7 +166,7 @@ def test_native_low_images_are_not_made_lower():
     native = tuple(Sample(Path(f"{pid}_{c}.png"), pid, c, native_low=c == 2) for pid in range(4) for c in (1, 2))
     found = SampleSet("natives", Path("/nowhere"), native, published={})
     rows = made(found, low_cameras=[], train_identities=2).rows
-    assert all(row.interpolation == "" and row.rate == 1 for row in rows)
+    assert all(row.degradation == "" and row.rate == 1 for row in rows)
     assert all(row.has_high != row.native_low for row in rows)
 
 

@@ -30,6 +30,12 @@ def test_an_image_size_that_hrnet_cannot_halve(size: tuple[int, ...]):
         recipe(image_size=size)
 
 
+def test_an_unknown_up_sampling():
+    assert recipe().upsampling == "bilinear"
+    with pytest.raises(ValueError, match=r"upsampling='lanczos' must be one of bilinear, bicubic"):
+        recipe(upsampling="lanczos")
+
+
 @pytest.mark.parametrize("batch", [(1, 4), (4, 1)])
 def test_a_batch_without_triplets(batch: tuple[int, int]):
     with pytest.raises(ValueError, match="at least 2 identities x 2 images"):
