@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from psnet.table.blocks import build_blocks
+from psnet.table.bounds import bounds_of
 from psnet.table.columns import rows_of
 from psnet.table.lines import build_lines
 from psnet.table.picture import draw
@@ -28,7 +29,7 @@ def make_table(folders: Sequence[Path], out: Path, wandb: bool, console: Console
         TableError: there is nothing to make a table of.
     """
     found = find_runs(folders)
-    lines, twice = build_lines(found.runs, list(TITLES))
+    lines, twice = build_lines([*found.runs, *bounds_of(found.runs)], list(TITLES))
     blocks = build_blocks(lines, read_published())
     sections, rows, closing = build_sections(blocks, twice), rows_of(blocks), closing_of(found)
     write_whole(out / "table.md", markdown(sections, closing).encode())

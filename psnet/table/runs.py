@@ -170,7 +170,7 @@ def _check_metrics(metrics: Mapping[str, Any]) -> None:
         raise ValueError('metrics have no figures of "trained"')
     if "rank1" in trained or "psnr_restored" not in trained:
         _check_fractions(trained, FIGURES, "trained")
-    for name in ("untrained", "chance"):
+    for name in ("untrained", "bound", "chance"):
         _check_fractions(metrics.get(name, {}), {*FIGURES} & {*metrics.get(name, {})}, name)
     for row in _rows(metrics, "per_rate"):
         _check_fractions(row, {"rank1"} & {*row}, "per_rate")

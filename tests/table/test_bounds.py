@@ -1,0 +1,43 @@
+"""What teachers reach on sharp queries becomes a line of the table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from psnet.table.bounds import bounds_of
+from psnet.table.lines import build_lines
+from psnet.table.runs import find_runs
+from tests.table.examples import write
+
+FIGURES = {"rank1": 0.7, "rank5": 0.8, "rank10": 0.9, "mAP": 0.6}
+
+
+def with_bound(folder: Path, rank1: float, **more: object) -> None:
+    file = write(folder, "ID+SR+PS", **more) / "metrics.json"
+    content = json.loads(file.read_text())
+    content["metrics"]["bound"] = FIGURES | {"rank1": rank1}
+    file.write_text(json.dumps(content))
+
+
+def test_one_bound_for_each_teacher(tmp_path: Path):
+    with_bound(tmp_path / "a", 0.7, split=0)
+    with_bound(tmp_path / "b", 0.8, split=1)
+    with_bound(tmp_path / "c", 0.8, split=1, model__ps_weight=0.1)  # of the same teacher
+    write(tmp_path / "d", "ID", split=0)
+    runs = find_runs([tmp_path]).runs
+    lines, twice = build_lines([*runs, *bounds_of(runs)], [])
+    (bound,) = [line for line in lines if line.row == "bound"]
+    assert bound.splits == [0, 1]
+    found = bound.figure("rank1")
+    assert found is not None
+    assert (found.mean, found.size) == (pytest.approx(0.75), 2)
+    assert twice == []
+
+
+def test_another_teacher_is_another_bound(tmp_path: Path):
+    with_bound(tmp_path / "a", 0.7)
+    with_bound(tmp_path / "b", 0.8, phases__teacher__margin=0.2)
+    assert sorted(run.metrics["trained"]["rank1"] for run in bounds_of(find_runs([tmp_path]).runs)) == [0.7, 0.8]
