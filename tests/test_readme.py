@@ -27,13 +27,17 @@ from psnet.cli import main as psnet
 from psnet.configuration import configuration_folder
 from psnet.data.synthetic import read_synthetic
 from tests.data.real import real_set
+from tests.table.examples import write
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 FULL_SIZE = "hours of a GPU"
+ROWS, SPLITS = "experiment=id,id_sr,id_sr_ps", "dataset.source.protocol.split=range(10)"
 NOT_RUN = {
     "python train.py dataset=mlr_market model=ps_hrnet": FULL_SIZE,
+    f"python train.py -m dataset=mlr_viper {ROWS} {SPLITS}": FULL_SIZE,
+    f"python train.py -m dataset=mlr_market,mlr_cuhk03,mlr_viper,mlr_duke,caviar {ROWS} {SPLITS}": FULL_SIZE,
 }
 ELSEWHERE = ("pip", "export", "pytest")
 """Not of this project; .ci/run does what the README says of them."""
@@ -119,7 +123,8 @@ def shrink(cfg: DictConfig, drawn: Path, folder: str) -> DictConfig:
 def needs(overrides: list[str]) -> None:
     """Skip without the real data of a command."""
     text = " ".join(overrides)
-    for name, folder in {"mlr_viper": "VIPeR", "viper": "VIPeR", "cuhk01": "CUHK01", "caviar": "CAVIAR4REID"}.items():
+    sets = {"viper": "VIPeR", "cuhk01": "CUHK01", "caviar": "CAVIAR4REID", "experiment=pretrain": "PKU-Reid"}
+    for name, folder in sets.items():
         if name in text:
             real_set(folder)
 
@@ -149,7 +154,11 @@ def test_train_commands_run(words: list[str], place: Path, drawn: Path):
     going_on = [word for word in overrides if word.startswith("resume=")]
     if going_on:
         finished_run(place, drawn, going_on[0].removeprefix("resume="))
+    if any(word.startswith("experiment=transfer") for word in overrides):
+        pretrained(place, drawn)
     cfg = shrink(composed("train", *overrides, "output_dir=here", "name=run"), drawn, f"run{TRAIN.index(words)}")
+    if cfg.again is not None:
+        finished_run(place, drawn, f"{cfg.again}/last.ckpt")
     metrics = main_job.train(cfg)
     assert metrics
     assert (place / cfg.output_dir / "report.html").is_file()
@@ -171,6 +180,14 @@ def finished_run(place: Path, drawn: Path, checkpoint: str) -> None:
         main_job.train(shrink(composed("train", *overrides), drawn, str(Path(checkpoint).parent)))
 
 
+def pretrained(place: Path, drawn: Path) -> None:
+    """There are weights where the experiments of transfer look for them."""
+    for experiment, folder in (("small/id", "outputs/pretrained"), ("small/sr", "outputs/pretrained_sr")):
+        if not (place / folder / "last.ckpt").is_file():
+            overrides = ["dataset=mlr_synthetic", f"experiment={experiment}", "output_dir=here", "name=run"]
+            main_job.train(shrink(composed("train", *overrides), drawn, folder))
+
+
 @pytest.mark.parametrize("words", MODULES, ids=named)
 def test_modules_run(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setattr(sys, "argv", words)
@@ -181,6 +198,9 @@ def test_modules_run(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: 
 @pytest.mark.parametrize("words", PSNET, ids=named)
 def test_psnet_commands_run(words: list[str], place: Path):
     needs(words)
+    if words[0] == "table":
+        for folder in itertools.takewhile(lambda word: not word.startswith("-"), words[1:]):
+            write(place / folder / "run")
     psnet(words)
     if words[0] == "build-mlr":
         assert (place / words[1] / "manifest.csv").is_file()
