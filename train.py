@@ -20,7 +20,7 @@ from torch import nn
 
 from evaluate import build_retrieval, build_task, build_trainer, evaluate_checkpoint
 from psnet.checkpoint import AtomicCheckpointIO, git_revision, read_checkpoint, versions
-from psnet.configuration import USER_ERRORS, build, build_manifest, configuration_folder
+from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.manifest import Manifest, write_manifest
 from psnet.phases import NEEDED, Settings, check_resume, keep, load_network, settings_hash
@@ -78,6 +78,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
 
 def check(run: Run, model: Settings) -> None:
     """Build what each phase needs once, so that what cannot be built is known now and not after hours of the first."""
+    if model.get("student_from_teacher") and not (model.get("teacher") or model.get("teacher_checkpoint")):
+        raise SettingsError("model.student_from_teacher=true: there is no teacher; give one, or say =false")
     for need in NEEDED:
         if not model.get(need.given) and model.get(need.phase):
             build_phase(run, model[need.phase])
@@ -87,7 +89,7 @@ def check(run: Run, model: Settings) -> None:
 def build_parts(run: Run, model: Settings) -> dict[str, nn.Module]:
     """The networks a model needs ready trained: those of given checkpoints, and those of earlier phases.
 
-    A run that goes on has its own restorer already.
+    A run that goes on has its own student already.
     """
     needed = [need for need in NEEDED if not (run.cfg.resume and need.in_student)]
     paths = {need: Path(model[need.given]) for need in needed if model.get(need.given)}
@@ -98,6 +100,8 @@ def build_parts(run: Run, model: Settings) -> dict[str, nn.Module]:
         if need.argument not in parts and model.get(need.phase):
             path = train_phase(run, model[need.phase], need.phase)
             parts[need.argument] = load_network(path, need.part, model[need.part], run.manifest)
+    if model.get("student_from_teacher") and not run.cfg.resume:
+        parts["reid"] = copy.deepcopy(parts["teacher"])
     return parts
 
 
@@ -155,7 +159,7 @@ def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Re
     recipe: Recipe = build(model["recipe"])
     task = build_task(model, recipe, build_retrieval(run.cfg.dataset, run.manifest), **parts)
     batch = (recipe.batch.identities, recipe.batch.images)
-    how = {"augment": recipe.augment, "seed": run.cfg.seed, **run.cfg.loader}
+    how = {"augment": recipe.augment, "seed": run.cfg.seed, "rates_anew": recipe.rates_anew, **run.cfg.loader}
     return task, recipe, MLRDataModule(run.manifest, recipe.image_size, batch, **how)
 
 

@@ -20,7 +20,7 @@ class MLRDataModule(pl.LightningDataModule):
         image_size: (height, width) of the network's input.
         batch: (identities, images of each) of a training batch. augment: of training pairs. None for evaluation alone.
         eval_batch_size, workers: of the loaders.
-        seed: of batches and augmentation.
+        seed: of batches and augmentation. rates_anew: see `PairDataset`.
 
     Raises:
         DataError: the set has fewer training identities than a batch.
@@ -35,6 +35,7 @@ class MLRDataModule(pl.LightningDataModule):
         eval_batch_size: int = 64,
         workers: int = 2,
         seed: int = 0,
+        rates_anew: bool = False,
     ) -> None:
         super().__init__()
         image_size = (int(image_size[0]), int(image_size[1]))
@@ -42,7 +43,7 @@ class MLRDataModule(pl.LightningDataModule):
         self.eval_batch_size, self.workers = eval_batch_size, workers
         self.eval_data = EvalDataset(manifest, image_size)
         if batch is not None and augment is not None:
-            self.train_data = PairDataset(manifest, image_size, augment)
+            self.train_data = PairDataset(manifest, image_size, augment, rates_anew)
             self.batches = PKBatchSampler(self.train_data.labels, *batch, seed=seed)
 
     def train_dataloader(self) -> DataLoader[PairBatch]:

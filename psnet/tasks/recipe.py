@@ -40,6 +40,7 @@ class Recipe:
     """
     image_size: (height, width) of the network's input, in training and ever after.
     epochs: length of the run. batch: of the P x K sampler. augment: a torchvision v2 transform.
+    rates_anew: a training image's rate is drawn each time it is shown, see `psnet.data.dataset.PairDataset`.
     optimizer: takes parameter groups. schedule: see `psnet.tasks.schedules`.
     validate_every: epochs between two validations.
     """
@@ -51,6 +52,7 @@ class Recipe:
     optimizer: Callable[[Iterable[nn.Parameter] | Iterable[dict[str, Any]]], Optimizer]
     schedule: Schedule
     validate_every: int = 1
+    rates_anew: bool = False
 
     def __post_init__(self) -> None:
         if len(self.image_size) != 2 or any(side <= 0 or side % STRIDE for side in self.image_size):
