@@ -45,7 +45,7 @@ def test_one_cycle_rises_once_and_falls_to_nothing():
 @pytest.mark.filterwarnings("ignore:You defined a `validation_step`")
 @pytest.mark.parametrize("sr_lr", [None, 0.001])
 def test_all_groups_have_the_table_in_a_real_training(sr_lr: float | None, tmp_path: Path):
-    """The released recipe over its 71 epochs. The rate of 0.001 for the restorer is written in the released code, too."""
+    """The released recipe over its 71 epochs; 0.001 for the restorer is written in the released code, too."""
     torch.manual_seed(0)
     task = PSHRNet(VDSRCA(16, 1), TinyReID(), sr_lr=sr_lr, recipe=released("phase2"))  # type: ignore[arg-type]
     seen = watched(task, tmp_path, epochs=71)
