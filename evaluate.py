@@ -37,7 +37,7 @@ log = logging.getLogger("psnet")
 # Lightning's own call of a deprecated torch function
 warnings.filterwarnings("ignore", message=r".*LeafSpec.*", category=FutureWarning)
 
-NOT_OF_THE_TASK = ("recipe", "teacher", "teacher_checkpoint", "sr_start", "sr_checkpoint")
+NOT_OF_THE_TASK = ("recipe", "teacher", "teacher_checkpoint", "sr_start", "sr_checkpoint", "student_from_teacher")
 """Keys of a model's configuration that say how to train it rather than what it is."""
 
 

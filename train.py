@@ -107,6 +107,8 @@ def check_unseen(run: Run, model: Settings) -> None:
 
 def check(run: Run, model: Settings) -> None:
     """Build what each phase needs once, so that what cannot be built is known now and not after hours of the first."""
+    if model.get("student_from_teacher") and not (model.get("teacher") or model.get("teacher_checkpoint")):
+        raise SettingsError("model.student_from_teacher=true: there is no teacher; give one, or say =false")
     for need in NEEDED:
         if not model.get(need.given) and model.get(need.phase):
             build_phase(run, model[need.phase])
@@ -116,7 +118,7 @@ def check(run: Run, model: Settings) -> None:
 def build_parts(run: Run, model: Settings) -> dict[str, nn.Module]:
     """The networks a model needs ready trained: those of given checkpoints, and those of earlier phases.
 
-    A run that goes on has its own restorer already.
+    A run that goes on has its own student already.
     """
     needed = [need for need in NEEDED if not (run.cfg.resume and need.in_student)]
     paths = {need: Path(model[need.given]) for need in needed if model.get(need.given)}
@@ -127,6 +129,8 @@ def build_parts(run: Run, model: Settings) -> dict[str, nn.Module]:
         if need.argument not in parts and model.get(need.phase):
             path = train_phase(run, model[need.phase], need.phase)
             parts[need.argument] = load_network(path, need.part, model[need.part], run.manifest)
+    if model.get("student_from_teacher") and not run.cfg.resume:
+        parts["reid"] = copy.deepcopy(parts["teacher"])
     return parts
 
 
@@ -184,8 +188,9 @@ def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Re
     recipe: Recipe = build(model["recipe"])
     task = build_task(model, recipe, build_retrieval(run.cfg.dataset, run.manifest), **parts)
     batch = (recipe.batch.identities, recipe.batch.images)
-    how = {"augment": recipe.augment, "upsampling": recipe.upsampling, "seed": run.cfg.seed, **run.cfg.loader}
-    return task, recipe, MLRDataModule(run.manifest, recipe.image_size, batch, **how)
+    how = {"augment": recipe.augment, "upsampling": recipe.upsampling, "rates_anew": recipe.rates_anew}
+    data = MLRDataModule(run.manifest, recipe.image_size, batch, seed=run.cfg.seed, **how, **run.cfg.loader)
+    return task, recipe, data
 
 
 def build_loggers(run: Run, folder: Path, name: str) -> list[Any]:

@@ -21,6 +21,7 @@ class MLRDataModule(pl.LightningDataModule):
         batch: (identities, images of each) of a training batch. augment: of training pairs. None for evaluation alone.
         eval_batch_size, workers: of the loaders.
         seed: of batches and augmentation. upsampling: to image_size, a name of `psnet.data.dataset.UPSAMPLINGS`.
+        rates_anew: see `PairDataset`.
 
     Raises:
         DataError: the set has fewer training identities than a batch.
@@ -36,6 +37,7 @@ class MLRDataModule(pl.LightningDataModule):
         workers: int = 2,
         seed: int = 0,
         upsampling: str = "bilinear",
+        rates_anew: bool = False,
     ) -> None:
         super().__init__()
         image_size = (int(image_size[0]), int(image_size[1]))
@@ -43,7 +45,7 @@ class MLRDataModule(pl.LightningDataModule):
         self.eval_batch_size, self.workers = eval_batch_size, workers
         self.eval_data = EvalDataset(manifest, image_size, upsampling)
         if batch is not None and augment is not None:
-            self.train_data = PairDataset(manifest, image_size, augment, upsampling)
+            self.train_data = PairDataset(manifest, image_size, augment, upsampling, rates_anew)
             self.batches = PKBatchSampler(self.train_data.labels, *batch, seed=seed)
 
     def train_dataloader(self) -> DataLoader[PairBatch]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,26 +100,38 @@ class PairDataset(Dataset[PairBatch]):
 
     Args:
         augment: a torchvision v2 transform, called with (low, high) as uint8 images.
+        rates_anew: each time an image is shown it takes the rate of a random training image of its set and camera,
+            which may be a sharp one. So each camera keeps its share of low images, but which they are and how low
+            changes. Files that are low already stay as they are. Off, the rates are those of the manifest.
     """
 
     def __init__(
-        self, manifest: Manifest, image_size: tuple[int, int], augment: Augmentation, upsampling: str = "bilinear"
+        self,
+        manifest: Manifest,
+        image_size: tuple[int, int],
+        augment: Augmentation,
+        upsampling: str = "bilinear",
+        rates_anew: bool = False,
     ) -> None:
         self.rows = manifest.split("train")
         labels = manifest.train_labels()
         self.labels = [labels[row.source, row.pid] for row in self.rows]
         self.images = RowImages(manifest, image_size, upsampling)
         self.augment = augment
+        self.rates: dict[tuple[str, int], list[Row]] = defaultdict(list)
+        for row in self.rows:
+            if rates_anew and not row.native_low:
+                self.rates[row.source, row.camid].append(row)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, draw: Draw) -> PairBatch:
         index, seed = draw
-        row = self.rows[index]
-        low, high = (tv_tensors.Image(transform.pil_to_tensor(image)) for image in self.images.pair(row))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
+            row = self._at_another_rate(self.rows[index])
+            low, high = (tv_tensors.Image(transform.pil_to_tensor(image)) for image in self.images.pair(row))
             low, high = self.augment(low, high)
         return PairBatch(
             low=_to_unit(low),
@@ -126,6 +140,13 @@ class PairDataset(Dataset[PairBatch]):
             label=torch.tensor(self.labels[index]),
             is_low=torch.tensor(row.is_low),
         )
+
+    def _at_another_rate(self, row: Row) -> Row:
+        like = self.rates.get((row.source, row.camid), ())
+        if not like or row.native_low:
+            return row
+        other = like[int(torch.randint(len(like), ()))]
+        return replace(row, rate=other.rate, degradation=other.degradation)
 
 
 class EvalDataset(Dataset[EvalBatch]):

@@ -28,6 +28,7 @@ class PSHRNet(Task):
         sr, reid: the student. teacher: the phase-1 network of the same shape, frozen here. It is kept out of the
             task's parameters, so neither optimiser nor checkpoint knows it.
         ce_weight, triplet_weight, sr_weight, ps_weight: of the four terms; the triplets' is that of their mean.
+        triplet_pooled: False leaves the four triplets of the branches, as in phase 1.
         label_smoothing: of CE. margin: of the triplets.
         sr_lr: own learning rate of `sr`, under the same schedule; 0 keeps it as it is. Off in the method: its
             released code sets 0.001 and overwrites it at every epoch.
@@ -42,6 +43,7 @@ class PSHRNet(Task):
         triplet_weight: float = 1.0,
         sr_weight: float = 0.5,
         ps_weight: float = 0.5,
+        triplet_pooled: bool = True,
         label_smoothing: float = 0.1,
         margin: float = 0.3,
         sr_lr: float | None = None,
@@ -54,6 +56,7 @@ class PSHRNet(Task):
         self.normalise = Normalise()
         self.ce_weight, self.triplet_weight = ce_weight, triplet_weight
         self.sr_weight, self.ps_weight = sr_weight, ps_weight
+        self.triplet_pooled = triplet_pooled
         self.label_smoothing, self.margin, self.sr_lr = label_smoothing, margin, sr_lr
         # in a tuple, where nn.Module does not look for parameters
         self._teacher: tuple[HRNetReID, ...] = ()
@@ -63,7 +66,8 @@ class PSHRNet(Task):
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         restored = self.sr(batch.low)
         student = self.reid(restored)
-        triplets = [batch_hard_triplet(x, batch.label, self.margin) for x in (student.pooled, *student.branches)]
+        vectors = (student.pooled, *student.branches) if self.triplet_pooled else student.branches
+        triplets = [batch_hard_triplet(x, batch.label, self.margin) for x in vectors]
         terms = {
             "ce": F.cross_entropy(student.logits, batch.label, label_smoothing=self.label_smoothing),
             "triplet": torch.stack(triplets).mean(),
@@ -81,7 +85,7 @@ class PSHRNet(Task):
     def on_fit_start(self) -> None:
         super().on_fit_start()
         for teacher in self._teacher:
-            teacher.to(self.device)
+            teacher.to(self.device, self.dtype)
 
     def restore(self, low: Tensor) -> Tensor | None:
         return None if isinstance(self.sr, NoRestoration) else self.sr(low)

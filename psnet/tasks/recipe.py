@@ -41,6 +41,7 @@ class Recipe:
     image_size: (height, width) of the network's input, in training and ever after.
     upsampling: how images get to that size: "bilinear", the method's, or "bicubic".
     epochs: length of the run. batch: of the P x K sampler. augment: a torchvision v2 transform.
+    rates_anew: a training image's rate is drawn each time it is shown, see `psnet.data.dataset.PairDataset`.
     optimizer: takes parameter groups. schedule: see `psnet.tasks.schedules`.
     validate_every: epochs between two validations.
     """
@@ -53,6 +54,7 @@ class Recipe:
     schedule: Schedule
     validate_every: int = 1
     upsampling: str = "bilinear"
+    rates_anew: bool = False
 
     def __post_init__(self) -> None:
         if len(self.image_size) != 2 or any(side <= 0 or side % STRIDE for side in self.image_size):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,30 @@ def test_pairs_share_flip_and_crop(marked: Manifest):
     assert 0 < sum(flipped) < len(seen)
     assert len({tuple(image[:2, 32, 16].tolist()) for image in seen}) > 20  # crops differ
     assert torch.equal(seen[7], data[0, 7].low)  # the seed decides
+
+
+def test_rates_anew_keep_the_share_of_each_camera(tmp_path: Path):
+    """Camera 1: half of the images low; camera 2: none; camera 3: low as they are. Nothing but camera 1 changes."""
+    random = np.random.default_rng(0)
+    rows = []
+    for number in range(12):
+        camid, name = number % 3 + 1, f"{number}.png"
+        Image.fromarray(random.integers(0, 256, (64, 32, 3), dtype=np.uint8)).save(tmp_path / name)
+        rate, interpolation = {0: (2.0, "bicubic"), 3: (4.0, "box")}.get(number, (1.0, ""))
+        rows.append(Row(name, number, camid, "train", rate, interpolation, 0, "", native_low=camid == 3, source="s"))
+    manifest = Manifest(tuple(rows), {"s": tmp_path})
+    once, anew = PairDataset(manifest, SIZE, nothing), PairDataset(manifest, SIZE, nothing, rates_anew=True)
+    images = RowImages(manifest, SIZE)
+    seen: dict[int, list[PairBatch]] = {i: [anew[i, s] for s in range(25 if i % 3 == 0 else 3)] for i in range(12)}
+    assert all(torch.equal(pair.high, once[i, 0].high) for i, pairs in seen.items() for pair in pairs)
+    assert all(torch.equal(pair.low, once[i, 0].low) for i, pairs in seen.items() if i % 3 for pair in pairs)
+    assert all(torch.equal(once[i, 1].low, once[i, 0].low) for i in seen)
+    for interpolation, rate, share in (("", 1.0, 0.5), ("bicubic", 2.0, 0.25), ("box", 4.0, 0.25)):
+        made = {i: as_unit(images.low(replace(rows[i], rate=rate, degradation=interpolation))) for i in (0, 3, 6, 9)}
+        hits = [torch.allclose(pair.low, low) for i, low in made.items() for pair in seen[i]]
+        assert abs(sum(hits) / 100 - share) < 4 * (share * (1 - share) / 100) ** 0.5
+    assert all(bool(pair.is_low) != torch.equal(pair.low, pair.high) for i in (0, 3, 6, 9) for pair in seen[i])
+    assert torch.equal(seen[0][7].low, anew[0, 7].low)  # the seed decides
 
 
 def test_augmentation_leaves_the_global_generator_alone(marked: Manifest):

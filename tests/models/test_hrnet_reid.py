@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import timm
 import torch
+from torch import nn
 
 from psnet.models import HRNetReID, WeightsError
 from psnet.models.hrnet_reid import BranchPool
@@ -44,6 +46,76 @@ def test_pooling_against_a_loop():
     np.testing.assert_allclose(found.numpy(), np.array(expected), rtol=1e-5, atol=1e-6)
 
 
+def pooled_by_loops(maps: np.ndarray, size: int, weight: float) -> list[float]:
+    """In the order channel, row, column. Cells of a side that does not divide overlap: floor to ceiling."""
+    vector = []
+    for channel in maps:
+        height, width = channel.shape
+        for row in range(size):
+            rows = slice(row * height // size, -(-(row + 1) * height // size))
+            for column in range(size):
+                cell = channel[rows, column * width // size : -(-(column + 1) * width // size)]
+                vector.append(cell.mean() + weight * cell.max())
+    return vector
+
+
+class Maps(nn.Module):
+    """In the place of a backbone: the same maps of every image."""
+
+    def __init__(self, maps: list[torch.Tensor]) -> None:
+        super().__init__()
+        self.maps = maps
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        return self.maps
+
+
+@pytest.mark.parametrize(("sizes", "length"), [((4, 2, 2, 1), 6144), ((4, 3, 2, 1), 7424)])
+def test_the_head_of_w32_against_loops(sizes: tuple[int, ...], length: int):
+    """From the four maps of a 256 x 128 image to the logits: pooled, FC1, batch norm, no ReLU, FC2."""
+    torch.manual_seed(0)
+    network = HRNetReID(5, weights=None, pool_sizes=sizes).eval()
+    shapes = [(128, 64, 32), (256, 32, 16), (512, 16, 8), (1024, 8, 4)]
+    maps = [torch.randn(2, *shape) for shape in shapes]
+    network.backbone = Maps(maps)
+    nn.init.normal_(network.bn.running_mean)
+    nn.init.uniform_(network.bn.running_var, 0.5, 2.0)
+    with torch.no_grad():
+        found = network(torch.rand(2, 3, 256, 128))
+
+    settings = list(zip(maps, sizes, (0.5, 0.2, 0.2, 0.2), strict=True))
+    branches = [np.array([pooled_by_loops(one, s, w) for one in m.numpy()]) for m, s, w in settings]
+    pooled = np.concatenate(branches, axis=1)
+    head = {name: value.double().numpy() for name, value in network.state_dict().items() if "backbone" not in name}
+    fc1 = pooled @ head["fc1.weight"].T + head["fc1.bias"]
+    neck = (fc1 - head["bn.running_mean"]) / np.sqrt(head["bn.running_var"] + 1e-5)
+    neck = neck * head["bn.weight"] + head["bn.bias"]
+    assert pooled.shape == (2, length)
+    assert neck.min() < 0  # no ReLU
+    for one, expected in zip(found.branches, branches, strict=True):
+        np.testing.assert_allclose(one, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.descriptor, np.concatenate([pooled, neck], axis=1), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.logits, neck @ head["fc2.weight"].T + head["fc2.bias"], rtol=1e-3, atol=1e-5)
+
+
+def test_the_maps_are_those_of_the_classification_network(tmp_path: Path, official: dict[str, torch.Tensor]):
+    """Its own stem, stages and incre_modules, on an image normalised by hand."""
+    torch.save(official, tmp_path / "hrnet.pth")
+    network = HRNetReID(3, SMALL, str(tmp_path / "hrnet.pth")).eval()
+    whole: Any = timm.create_model(SMALL, pretrained=False).eval()
+    whole.load_state_dict(official)
+    image = torch.rand(2, 3, 64, 32)
+    mean, std = (torch.tensor(x).view(3, 1, 1) for x in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    with torch.no_grad():
+        stem = whole.act1(whole.bn1(whole.conv1((image - mean) / std)))
+        stages = whole.stages(whole.act2(whole.bn2(whole.conv2(stem))))
+        expected = [incre(x) for incre, x in zip(whole.incre_modules, stages, strict=True)]
+        found = network.backbone(network.normalise(image))
+    assert [x.shape[1] for x in found] == [128, 256, 512, 1024]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
 def test_the_head_starts_as_published():
     torch.manual_seed(0)
     network = HRNetReID(num_classes=2000, backbone=SMALL, weights=None)
@@ -52,6 +124,17 @@ def test_the_head_starts_as_published():
     assert network.bn.weight.std().item() == pytest.approx(0.02, rel=0.15)
     fan_out = network.fc1.out_features
     assert network.fc1.weight.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.02)
+    for weight in (network.fc1.weight, network.fc2.weight):
+        assert is_normal(weight)
+    for bias in (network.fc1.bias, network.bn.bias, network.fc2.bias):
+        assert not bias.any()
+
+
+def is_normal(weight: torch.Tensor) -> bool:
+    """Centred, and with a kurtosis of 3; that of equal chances is 1.8."""
+    x = weight.detach().flatten().double()
+    centred = abs(x.mean()) < 4 * x.std() / len(x) ** 0.5
+    return bool(centred) and abs(float((x**4).mean() / x.var() ** 2) - 3) < 4 * (24 / len(x)) ** 0.5
 
 
 def test_dropout_acts_in_training_only_and_behind_the_neck():

@@ -5,9 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from psnet.models import VDSRCA
 from psnet.models.vdsr_ca import ChannelAttention
+
+MEAN = torch.tensor([0.485, 0.456, 0.406], dtype=torch.float64).view(1, 3, 1, 1)
+STD = torch.tensor([0.229, 0.224, 0.225], dtype=torch.float64).view(1, 3, 1, 1)
 
 
 def parameters(module: nn.Module) -> int:
@@ -72,6 +77,46 @@ def test_weights_start_with_the_published_spread():
     middle = network.body[2].weight
     assert middle.std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)
     assert network.body[0].weight.std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.06)
+    assert network.body[-1].weight.std().item() == pytest.approx((2 / (9 * 3)) ** 0.5, rel=0.06)
+    squeeze = torch.cat(
+        [block.gate[1].weight.flatten() for block in network.body if isinstance(block, ChannelAttention)]
+    )
+    excite = torch.cat(
+        [block.gate[3].weight.flatten() for block in network.body if isinstance(block, ChannelAttention)]
+    )
+    assert squeeze.std().item() == pytest.approx((2 / 4) ** 0.5, rel=0.04)  # 1 x 1, to 64 / 16 channels
+    assert excite.std().item() == pytest.approx((2 / 64) ** 0.5, rel=0.04)
+    fourth = (middle.double() ** 4).mean() / middle.double().var() ** 2
+    assert fourth.item() == pytest.approx(3, abs=0.15)  # of a normal distribution; 1.8 of equal chances
+
+
+def test_the_whole_network_layer_by_layer():
+    torch.manual_seed(0)
+    network = VDSRCA(channels=8, blocks=2, reduction=4).double()
+    image = torch.rand(2, 3, 9, 6, dtype=torch.float64)
+    weights = [p.detach() for p in network.parameters()]
+    first, last, blocks = weights[0], weights[-1], [weights[1:6], weights[6:11]]
+    x = normalised = (image - MEAN) / STD
+    x = F.conv2d(x, first, padding=1).clamp(min=0)
+    for convolution, squeeze, squeeze_bias, excite, excite_bias in blocks:
+        x = F.conv2d(x, convolution, padding=1)
+        hidden = (x.mean((2, 3)) @ squeeze[:, :, 0, 0].T + squeeze_bias).clamp(min=0)
+        gate = 1 / (1 + torch.exp(-(hidden @ excite[:, :, 0, 0].T + excite_bias)))
+        x = (x * gate[:, :, None, None]).clamp(min=0)
+    expected = (normalised + F.conv2d(x, last, padding=1)) * STD + MEAN
+    torch.testing.assert_close(network(image), expected, rtol=0, atol=1e-6)
+
+
+def test_the_published_cost():
+    """About 21.9 billion multiplications at 256 x 128: each 3 x 3 convolution sees every pixel."""
+    with torch.device("meta"):
+        network, image = VDSRCA(), torch.empty(1, 3, 256, 128)
+    with FlopCounterMode(display=False) as counter:
+        network(image)
+    thick = 9 * 256 * 128 * (3 * 64 + 18 * 64 * 64 + 64 * 3)
+    attention = 18 * 2 * 64 * 4
+    assert counter.get_total_flops() == 2 * (thick + attention)
+    assert thick == pytest.approx(21.9e9, rel=0.003)
 
 
 def test_attention_scales_whole_channels_by_a_gate_of_their_means():

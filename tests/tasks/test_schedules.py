@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+import torch
+
+from psnet.models import VDSRCA
+from psnet.tasks import PSHRNet
 from psnet.tasks.schedules import one_cycle, warm_up_then_steps
+from tests.tasks.tiny import TinyReID, released, watched
 
 
 def test_the_table_of_71_rates():
@@ -34,3 +40,19 @@ def test_one_cycle_rises_once_and_falls_to_nothing():
     assert rates[top:] == sorted(rates[top:], reverse=True)
     assert rates[-1] == pytest.approx(0)
     assert one_cycle(9, 8, 2.0) == pytest.approx(0)
+
+
+@pytest.mark.filterwarnings("ignore:You defined a `validation_step`")
+@pytest.mark.parametrize("sr_lr", [None, 0.001])
+def test_all_groups_have_the_table_in_a_real_training(sr_lr: float | None, tmp_path: Path):
+    """The released recipe over its 71 epochs; 0.001 for the restorer is written in the released code, too."""
+    torch.manual_seed(0)
+    task = PSHRNet(VDSRCA(16, 1), TinyReID(), sr_lr=sr_lr, recipe=released("phase2"))  # type: ignore[arg-type]
+    seen = watched(task, tmp_path, epochs=71)
+    assert seen.epochs == [epoch for epoch in range(71) for _ in range(2)]
+    tops = [0.0085] if sr_lr is None else [0.0085, 0.001]
+    for group, top in enumerate(tops):
+        table = [3e-4] * 5 + [top] * 25 + [top / 10] * 30 + [top / 100] * 11
+        assert [rates[group] for rates in seen.rates[::2]] == pytest.approx(table)
+        assert [rates[group] for rates in seen.rates[1::2]] == pytest.approx(table)
+    assert {len(rates) for rates in seen.rates} == {len(tops)}
