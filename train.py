@@ -115,7 +115,7 @@ def check(run: Run, model: Settings) -> None:
     build_phase(run, model)
 
 
-def build_parts(run: Run, model: Settings) -> dict[str, nn.Module]:
+def build_parts(run: Run, model: Settings) -> dict[str, Any]:
     """The networks a model needs ready trained: those of given checkpoints, and those of earlier phases.
 
     A run that goes on has its own student already.
@@ -188,8 +188,16 @@ def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Re
     recipe: Recipe = build(model["recipe"])
     task = build_task(model, recipe, build_retrieval(run.cfg.dataset, run.manifest), **parts)
     batch = (recipe.batch.identities, recipe.batch.images)
-    how = {"augment": recipe.augment, "upsampling": recipe.upsampling, "rates_anew": recipe.rates_anew}
-    data = MLRDataModule(run.manifest, recipe.image_size, batch, seed=run.cfg.seed, **how, **run.cfg.loader)
+    data = MLRDataModule(
+        run.manifest,
+        recipe.image_size,
+        batch,
+        recipe.augment,
+        seed=run.cfg.seed,
+        upsampling=recipe.upsampling,
+        rates_anew=recipe.rates_anew,
+        **run.cfg.loader,
+    )
     return task, recipe, data
 
 

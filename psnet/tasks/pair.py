@@ -85,7 +85,7 @@ class PSHRNet(Task):
     def on_fit_start(self) -> None:
         super().on_fit_start()
         for teacher in self._teacher:
-            teacher.to(self.device, self.dtype)
+            teacher.to(self.device, next(self.parameters()).dtype)
 
     def restore(self, low: Tensor) -> Tensor | None:
         return None if isinstance(self.sr, NoRestoration) else self.sr(low)
