@@ -122,8 +122,10 @@ def test_backbones_that_do_not_fit(backbone: str, message: str):
 
 
 def test_weights_for_images_normalised_otherwise():
-    with pytest.raises(WeightsError, match=r"tf_efficientnet_b0\.in1k .* mean \(0\.5, 0\.5, 0\.5\) .*weights=null"):
-        HRNetReID(3, "tf_efficientnet_b0.in1k", "imagenet")
+    with pytest.raises(
+        WeightsError, match=r"tf_mobilenetv3_large_100\.in1k .* mean \(0\.5, 0\.5, 0\.5\) .*weights=null"
+    ):
+        HRNetReID(3, "tf_mobilenetv3_large_100.in1k", "imagenet")
 
 
 @pytest.mark.parametrize("backbone", [name for name in CHANNELS if name != "hrnet_w18_small"])

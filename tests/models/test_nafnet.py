@@ -163,7 +163,7 @@ def test_every_parameter_learns_sooner_or_later(start_as_identity: bool):
     torch.manual_seed(0)
     network = NAFNet(4, start_as_identity=start_as_identity)
     before = {name: p.detach().clone() for name, p in network.named_parameters()}
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     low, high = torch.rand(2, 2, 3, 8, 8)
     for _ in range(4):
         optimizer.zero_grad()

@@ -39,17 +39,19 @@ def reid(backbone: str = "resnet10t") -> HRNetReID:
     return HRNetReID(2, backbone, None)
 
 
-def step(task: Task, lr: float = 0.01) -> dict[str, torch.Tensor]:
-    """One step of SGD; the terms that were logged."""
+def step(task: Task, number: int = 1) -> dict[str, torch.Tensor]:
+    """Some steps of Adam, which moves a weight however small its gradient; the terms that were logged last."""
     terms: dict[str, torch.Tensor] = {}
 
     def log(name: str, value: torch.Tensor, **_: Any) -> None:
         terms[name] = value
 
     task.log = log  # type: ignore[method-assign, assignment]
-    optimizer = torch.optim.SGD(task.parameter_groups(), lr=lr)
-    task.train().training_step(batch(), 0).backward()
-    optimizer.step()
+    optimizer = torch.optim.Adam(task.parameter_groups(), lr=1e-3)
+    for _ in range(number):
+        optimizer.zero_grad()
+        task.train().training_step(batch(), 0).backward()
+        optimizer.step()
     return terms
 
 
@@ -64,18 +66,17 @@ def weights(network: nn.Module) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("view", ["alone", "pair"])
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_a_step_reaches_every_parameter_of_a_backbone(backbone: str, view: str):
-    """DistributedDataParallel waits for a gradient of each."""
+    """DistributedDataParallel waits for a gradient of each. Two steps: the first scales ResNet's residuals by 0.
+    Only the bias that batch norm takes away again may stay."""
     torch.manual_seed(0)
     student = reid(backbone)
     sr = VDSRCA(16, 1)
     task: Task = ReID(student) if view == "alone" else PSHRNet(sr, student, reid(backbone), sr_lr=0.01)
     before = weights(student)
-    terms = step(task)
+    terms = step(task, number=2)
     assert all(torch.isfinite(value) for value in terms.values())
     assert not [name for name, p in task.named_parameters() if p.grad is None]
-    still = unmoved(student, before)
-    assert not [name for name in still if student.get_parameter(name).grad.any()]  # type: ignore[union-attr]
-    assert len(still) < 0.05 * len(before), still
+    assert set(unmoved(student, before)) <= {"fc1.bias"}
 
 
 @pytest.mark.parametrize("name", SR_NETWORKS)
