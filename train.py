@@ -37,7 +37,7 @@ from psnet.phases import (
 )
 from psnet.processes import is_first
 from psnet.provenance import check_trained_images
-from psnet.record import given_checkpoints, meta_of
+from psnet.record import given_checkpoints, given_digests, meta_of
 from psnet.run_folder import CHECKPOINT, MANIFEST, check_same_data, settings_of, write_settings
 from psnet.sweep import run_job
 from psnet.tasks import Recipe, Task
@@ -145,6 +145,7 @@ def phase_hash(run: Run, model: Settings) -> str:
     return settings_hash(
         {
             "model": model,
+            "weights": given_digests(model),
             "data": run.manifest.hash(),
             "seed": run.cfg.seed,
             "trainer": OmegaConf.to_container(run.cfg.trainer, resolve=True),
@@ -206,7 +207,9 @@ def build_loggers(run: Run, folder: Path, name: str) -> list[Any]:
     if run.cfg.get("logger"):
         config: Any = OmegaConf.to_container(run.cfg, resolve=True)
         config["data_hash"] = run.manifest.hash()
-        loggers.append(build(run.cfg.logger, save_dir=folder, name=name, group=run.cfg.name, config=config))
+        loggers.append(
+            build(run.cfg.logger, save_dir=folder, name=name, group=run.cfg.group or run.cfg.name, config=config)
+        )
     return loggers
 
 
@@ -219,7 +222,7 @@ def unused(folder: Path, name: str) -> str:
 @hydra.main(config_path=configuration_folder(), config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> float:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        metrics = run_job(cfg, train, devices=build_trainer(cfg.trainer, logger=False).world_size)
+        metrics = run_job(cfg, train, processes)
     else:
         try:
             refuse_other_settings(cfg)
@@ -227,6 +230,11 @@ def main(cfg: DictConfig) -> float:
         except USER_ERRORS as error:
             sys.exit(f"error: {error}")
     return metrics.get("rank1", metrics.get("psnr_restored", float("nan")))
+
+
+def processes(cfg: DictConfig) -> int:
+    """How many a run would have."""
+    return build_trainer(cfg.trainer, logger=False).world_size
 
 
 def refuse_other_settings(cfg: DictConfig) -> None:

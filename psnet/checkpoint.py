@@ -77,6 +77,15 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return content
 
 
+def is_checkpoint(path: str | Path) -> bool:
+    """It was written by psnet, and is no other file of weights."""
+    try:
+        read_checkpoint(path)
+    except CheckpointError:
+        return False
+    return True
+
+
 def load_part(module: nn.Module, checkpoint: dict[str, Any], part: str) -> None:
     """Load the sub-module `part` ("reid" or "sr") of a task's checkpoint into a module of the same shape."""
     state: dict[str, Tensor] = checkpoint["state_dict"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from psnet.checkpoint import CheckpointError, git_revision, read_checkpoint, versions
+from psnet.checkpoint import git_revision, is_checkpoint, read_checkpoint, versions
 from psnet.data.manifest import Manifest
 from psnet.phases import NEEDED, Settings, own_settings
+
+WEIGHTS = "reid.weights"
+"""The setting that names what re-identification starts from."""
 
 
 def meta_of(cfg: DictConfig, manifest: Manifest, model: Settings) -> Settings:
@@ -25,7 +29,7 @@ def meta_of(cfg: DictConfig, manifest: Manifest, model: Settings) -> Settings:
     return {
         "model": own_settings(model),
         "phases": _phases(model, given),
-        "weights": weights_of(model, given.get("reid.weights")),
+        "weights": weights_of(model, given.get(WEIGHTS)),
         "dataset": OmegaConf.to_container(cfg.dataset, resolve=False),
         "joined": list(cfg.join),
         "data_hash": manifest.hash(),
@@ -40,26 +44,31 @@ def meta_of(cfg: DictConfig, manifest: Manifest, model: Settings) -> Settings:
     }
 
 
-def given_checkpoints(model: Settings) -> dict[str, Settings]:
-    """What each checkpoint of ours that a model starts from says of itself, by the setting that names it."""
-    paths = {need.given: model.get(need.given) for need in NEEDED}
+def given_files(model: Settings) -> dict[str, Path]:
+    """The files that a model starts from, by the setting that names each."""
+    named = {need.given: model.get(need.given) for need in NEEDED}
     weights = model.get("reid", {}).get("weights")
-    if weights not in (None, "imagenet"):
-        paths["reid.weights"] = weights
-    metas = {}
-    for setting, path in paths.items():
-        if path is not None and (setting != "reid.weights" or _is_ours(path)):
-            metas[setting] = read_checkpoint(path)["psnet"]
-    return metas
+    named[WEIGHTS] = None if weights == "imagenet" else weights
+    return {setting: Path(path) for setting, path in named.items() if path is not None}
 
 
-def _is_ours(path: str) -> bool:
-    """Weights may also be an official file."""
-    try:
-        read_checkpoint(path)
-    except CheckpointError:
-        return False
-    return True
+def given_checkpoints(model: Settings) -> dict[str, Settings]:
+    """What each checkpoint of ours that a model starts from says of itself; weights may also be an official file."""
+    files = given_files(model)
+    return {
+        setting: read_checkpoint(file)["psnet"]
+        for setting, file in files.items()
+        if setting != WEIGHTS or is_checkpoint(file)
+    }
+
+
+def given_digests(model: Settings) -> dict[str, str]:
+    """sha256 of the files that a model starts from: another file of the same name is another start.
+
+    One that is not there is left for its reader to complain of.
+    """
+    files = {setting: file for setting, file in given_files(model).items() if file.is_file()}
+    return {setting: hashlib.sha256(file.read_bytes()).hexdigest() for setting, file in files.items()}
 
 
 def weights_of(model: Settings, meta: Settings | None) -> str:

@@ -30,15 +30,15 @@ OUTCOME = "outcome.json"
 FINISHED, SKIPPED, FAILED = "finished", "skipped", "failed"
 
 
-def run_job(cfg: DictConfig, train: Train, devices: int) -> dict[str, float]:
+def run_job(cfg: DictConfig, train: Train, processes: Callable[[DictConfig], int]) -> dict[str, float]:
     """One job of a sweep: train, or find what an earlier call of the same sweep has finished.
 
     A job that was killed goes on from its checkpoint. One that fails leaves its reason in its folder and gives no
     figures, so that the others go on. A split that the data set does not have is skipped.
 
     Args:
-        train: of one configuration, returns its metrics. devices: how many processes a job has; a job of several is a
-            command of its own, as the processes that Lightning starts would each run the whole sweep.
+        train: of one configuration, returns its metrics. processes: how many it has; a job of several is a command of
+            its own, as the processes that Lightning starts would each run the whole sweep.
 
     Raises:
         Exception: what the job failed with, where a sweeper has to know (Optuna).
@@ -49,7 +49,7 @@ def run_job(cfg: DictConfig, train: Train, devices: int) -> dict[str, float]:
         metrics = found(cfg, folder)
         if metrics is None:
             cfg.resume = cfg.resume or unfinished(folder)
-            metrics = train(cfg) if devices == 1 else train_apart(cfg, folder)
+            metrics = train(cfg) if processes(cfg) == 1 else train_apart(cfg, folder)
         write_outcome(folder, FINISHED)
         return metrics
     except NoSuchSplit as error:

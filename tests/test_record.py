@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from psnet.configuration import configuration_folder
 from psnet.data.manifest import Manifest
-from psnet.record import meta_of, row_of, run_of, weights_of
+from psnet.record import given_digests, meta_of, row_of, run_of, weights_of
 
 RECIPE = {"image_size": [64, 32], "epochs": 3}
 REID = {"_target_": "psnet.tasks.ReID", "view": "low", "reid": {"weights": None}, "recipe": RECIPE}
@@ -57,6 +57,15 @@ def test_weights_in_words(tiny: Manifest, cfg: DictConfig, tmp_path: Path):
     assert meta_of(cfg, tiny, model)["weights"] == (
         f"trained on mlr_synthetic ({images} images, hash {tiny.hash()[:12]})"
     )
+
+
+def test_another_file_of_the_same_name_is_another_start(tiny: Manifest, cfg: DictConfig, tmp_path: Path):
+    model = {"reid": {"weights": checkpoint(tmp_path, {"one": 1})}, "sr_checkpoint": "nowhere.ckpt"}
+    first = given_digests(model)
+    assert set(first) == {"reid.weights"}
+    checkpoint(tmp_path, {"another": 1})
+    assert given_digests(model) != first
+    assert given_digests({"reid": {"weights": "imagenet"}}) == {}
 
 
 def test_what_the_weights_have_seen_counts_as_seen(tiny: Manifest, cfg: DictConfig, tmp_path: Path):

@@ -25,6 +25,10 @@ ROOT = Path(__file__).parents[1]
 GOOD = {"rank1": 0.5}
 
 
+def one(cfg: DictConfig) -> int:
+    return 1
+
+
 class Jobs:
     """Stands for training: notes what it was asked for and does what it is told."""
 
@@ -60,8 +64,8 @@ def outcome(tmp_path: Path, name: str = "seed=0") -> dict[str, str]:
 
 def test_a_job_is_done_once(job: Callable[..., DictConfig], tmp_path: Path):
     train = Jobs()
-    assert run_job(job(), train, devices=1) == GOOD
-    assert run_job(job(), train, devices=1) == GOOD
+    assert run_job(job(), train, one) == GOOD
+    assert run_job(job(), train, one) == GOOD
     assert len(train.asked) == 1
     assert outcome(tmp_path)["status"] == "finished"
     assert (train.asked[0].group, train.asked[0].name) == ("sweep", "seed=0")  # of W&B
@@ -71,11 +75,11 @@ def test_a_failed_job_is_listed_and_tried_again(job: Callable[..., DictConfig], 
     def fail(cfg: DictConfig) -> None:
         raise RuntimeError("out of memory")
 
-    assert run_job(job(), Jobs(fail), devices=1) == {}
+    assert run_job(job(), Jobs(fail), one) == {}
     failed = outcome(tmp_path)
     assert (failed["status"], failed["reason"]) == ("failed", "RuntimeError: out of memory")
     assert "in fail" in failed["details"]  # the traceback
-    assert run_job(job(), Jobs(), devices=1) == GOOD
+    assert run_job(job(), Jobs(), one) == GOOD
     assert outcome(tmp_path)["status"] == "finished"
 
 
@@ -86,7 +90,7 @@ def test_a_sweeper_that_optimises_hears_of_failures(job: Callable[..., DictConfi
     cfg = job()
     HydraConfig.get().sweeper._target_ = "a.OptunaSweeper"
     with pytest.raises(RuntimeError, match="out of memory"):
-        run_job(cfg, Jobs(fail), devices=1)
+        run_job(cfg, Jobs(fail), one)
     assert outcome(tmp_path)["status"] == "failed"
 
 
@@ -94,7 +98,7 @@ def test_a_split_that_is_not_there_is_skipped(job: Callable[..., DictConfig], tm
     def skip(cfg: DictConfig) -> None:
         raise NoSuchSplit("split=5: there are 1")
 
-    run_job(job(), Jobs(skip), devices=1)
+    run_job(job(), Jobs(skip), one)
     assert (outcome(tmp_path)["status"], outcome(tmp_path)["reason"]) == ("skipped", "split=5: there are 1")
 
 
@@ -105,18 +109,18 @@ def test_a_job_that_was_killed_goes_on(job: Callable[..., DictConfig], tmp_path:
         raise SystemExit(1)
 
     with pytest.raises(SystemExit):
-        run_job(job(), Jobs(die), devices=1)
+        run_job(job(), Jobs(die), one)
     assert outcomes_of(tmp_path / "sweep") == {}
     train = Jobs()
-    run_job(job(), train, devices=1)
+    run_job(job(), train, one)
     assert train.asked[0].resume == str(tmp_path / "sweep" / "seed=0" / CHECKPOINT)
 
 
 def test_a_folder_of_other_settings_is_kept(job: Callable[..., DictConfig], tmp_path: Path):
-    run_job(job(), Jobs(), devices=1)
+    run_job(job(), Jobs(), one)
     before = (tmp_path / "sweep" / "seed=0" / METRICS).read_bytes()
     train = Jobs()
-    run_job(job(margin=0.2), train, devices=1)
+    run_job(job(margin=0.2), train, one)
     assert train.asked == []
     assert "holds a run of other settings: margin=None where 0.2 is wanted" in outcome(tmp_path)["reason"]
     assert (tmp_path / "sweep" / "seed=0" / METRICS).read_bytes() == before
@@ -126,10 +130,10 @@ def test_the_listing(job: Callable[..., DictConfig], tmp_path: Path, capsys: pyt
     def fail(cfg: DictConfig) -> None:
         raise RuntimeError("out of memory")
 
-    run_job(job("seed=0"), Jobs(), devices=1)
+    run_job(job("seed=0"), Jobs(), one)
     end = {"config": OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path / "sweep")}}})}
     Sweep().on_multirun_end(**end)
-    run_job(job("seed=1"), Jobs(fail), devices=1)
+    run_job(job("seed=1"), Jobs(fail), one)
     with pytest.raises(SystemExit, match="1 of 2 jobs failed"):
         Sweep().on_multirun_end(**end)
     listed = capsys.readouterr().out
@@ -139,9 +143,9 @@ def test_the_listing(job: Callable[..., DictConfig], tmp_path: Path, capsys: pyt
 
 def test_folder_names():
     assert job_folder("dataset.source.protocol.split=3,experiment=small/id") == "split=3,experiment=small-id"
-    one, other = (job_folder("x" * 500 + f",seed={seed}") for seed in (0, 1))
-    assert one != other
-    assert len(one) < LONGEST_NAME + 10
+    first, second = (job_folder("x" * 500 + f",seed={seed}") for seed in (0, 1))
+    assert first != second
+    assert len(first) < LONGEST_NAME + 10
 
 
 def swept(folder: Path, drawn: Path, *settings: str) -> subprocess.CompletedProcess[str]:
@@ -161,8 +165,8 @@ def test_a_whole_sweep(tmp_path: Path, drawn: Path):
     assert "Traceback" not in ran.stderr
     assert re.search(r"model\.view=up +│ failed", ran.stdout)  # called by what distinguishes it
     outcomes = outcomes_of(folder)
-    assert sorted(one["status"] for one in outcomes.values()) == ["failed", "finished", "finished"]
-    assert any("model.view='up' must be high" in one["reason"] for one in outcomes.values())
+    assert sorted(found["status"] for found in outcomes.values()) == ["failed", "finished", "finished"]
+    assert any("model.view='up' must be high" in found["reason"] for found in outcomes.values())
     before = {file: file.stat().st_mtime_ns for file in folder.rglob(METRICS)}
     assert len(before) == 2
     again = swept(folder, drawn, "model.view=low,high,up", "+trainer.limit_test_batches=1.0")
@@ -176,7 +180,7 @@ def test_a_sweep_over_two_processes(tmp_path: Path, drawn: Path):
     two = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.sync_batchnorm=false"]
     ran = swept(tmp_path / "sweep", drawn, *two, "seed=0,1")
     assert ran.returncode == 0, ran.stderr
-    assert [one["status"] for one in outcomes_of(tmp_path / "sweep").values()] == ["finished"] * 2
+    assert [found["status"] for found in outcomes_of(tmp_path / "sweep").values()] == ["finished"] * 2
     for file in (tmp_path / "sweep").rglob(METRICS):
         assert json.loads(file.read_text())["metrics"]["trained"]["queries"] == 8
 
