@@ -81,7 +81,7 @@ def test_settings_stand_in_their_files(link: Link):
 @pytest.mark.slow
 def test_tests_are_collected():
     files = sorted({str(link.file.relative_to(ROOT)) for link in TESTS})
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *files]
+    command = [sys.executable, "-m", "pytest", "--collect-only", *files]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     collected = {line.partition("[")[0] for line in ran.stdout.splitlines()}
     assert {f"{link.file.relative_to(ROOT)}::{link.symbol}" for link in TESTS} <= collected

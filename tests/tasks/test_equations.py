@@ -108,14 +108,16 @@ def test_phase_2(settings: dict[str, Any], everyone: bool):
     assert loss_of(task, batch) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("phase_2", [False, True])
-def test_phase_1_and_the_row_id(phase_2: bool):
-    """Off by default: the row ID with the terms of phase 2."""
-    settings: dict[str, Any] = {"ce_weight": 1.15, "triplet_pooled": True} if phase_2 else {}
+@pytest.mark.parametrize(
+    "settings", [{}, {"label_smoothing": 0.0}, {"ce_weight": 1.15, "triplet_pooled": True}], ids=str
+)
+def test_phase_1_and_the_row_id(settings: dict[str, Any]):
+    """The last is the row ID with the terms of phase 2."""
     mine = features(4)
     branches, pooled, logits = numbers(mine)
-    vectors = [pooled, *branches] if phase_2 else branches
-    expected = (1.15 if phase_2 else 1.0) * cross_entropy(logits, 0.1) + sum(map(triplet, vectors)) / len(vectors)
+    vectors = [pooled, *branches] if settings.get("triplet_pooled") else branches
+    ce = cross_entropy(logits, settings.get("label_smoothing", 0.1))
+    expected = settings.get("ce_weight", 1.0) * ce + sum(map(triplet, vectors)) / len(vectors)
     task = ReID(Gives(mine), **settings)  # type: ignore[arg-type]
     assert loss_of(task, pairs(torch.ones(len(LABELS), dtype=torch.bool))) == pytest.approx(expected, rel=1e-5)
 
