@@ -36,10 +36,17 @@ def tidy(notebook: NotebookNode) -> None:
     notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": language}
     for cell in notebook.cells:
         cell.metadata = {}
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_blank(output)]
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 output["data"]["image/png"] = _smaller(output["data"]["image/png"])
                 output["data"].pop("text/plain", None)  # "<Figure size ...>"
+
+
+def _is_blank(output: NotebookNode) -> bool:
+    """What a progress bar leaves behind."""
+    return output.output_type == "display_data" and not output.data.get("text/plain", "").strip()
 
 
 def _smaller(encoded: str) -> str:

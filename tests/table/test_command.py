@@ -171,6 +171,7 @@ def test_files_are_whole_and_nothing_is_left_beside_them(folder: Path):
     assert {file.name for file in folder.iterdir() if file.is_file()} == {"table.md", "table.csv", "table.png"}
 
 
+@pytest.mark.slow  # Lightning is imported, and W&B starts a process
 def test_wandb_gets_the_table_and_the_picture(folder: Path, monkeypatch: pytest.MonkeyPatch):
     logged: dict[str, object] = {}
     monkeypatch.setattr(
