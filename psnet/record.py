@@ -95,12 +95,13 @@ def _phases(model: Settings, given: Mapping[str, Settings]) -> Settings:
 def run_of(content: Settings, dataset: DictConfig, manifest: Manifest, precision: str) -> Settings:
     """What metrics.json says of a run: all that decides whether two runs may share a line of a table.
 
+    Sets that were joined in training are not needed to evaluate, so data hashes are of the set alone.
+
     Args:
         content: of the checkpoint. dataset, manifest, precision: of the evaluation.
     """
     meta = content["psnet"]
     protocol: Any = OmegaConf.to_container(dataset.source.protocol, resolve=True)
-    whole = manifest.hash()
     return {
         "row": row_of(meta["model"], meta.get("phases", {})),
         "dataset": dataset.name,
@@ -112,13 +113,12 @@ def run_of(content: Settings, dataset: DictConfig, manifest: Manifest, precision
         "protocol": protocol,
         "data_hash": manifest.without_joined().hash(),
         "trained_on": [meta["dataset"]["name"], *meta["joined"]],
-        # sets that were joined in training are not needed to evaluate
-        "data_hash_in_training": meta["set_hash"] if whole == meta["set_hash"] else meta["data_hash"],
+        "data_hash_in_training": meta["set_hash"],
         "weights": meta.get("weights", "unknown"),
         "model": meta["model"],
         "phases": meta.get("phases", {}),
         "image_size": list(meta["model"]["recipe"]["image_size"]),
-        "epochs": content["epoch"] + 1,
+        "epochs": min(content["epoch"] + 1, meta["model"]["recipe"]["epochs"]),  # one more where none was left
         "steps": content["global_step"],
         "precision": precision,
         "revision": meta["git_revision"],

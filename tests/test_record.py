@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,16 @@ def test_what_the_weights_have_seen_counts_as_seen(tiny: Manifest, cfg: DictConf
     first = meta_of(cfg, tiny, REID) | {"trained_images": ["ffff"]}
     second = meta_of(cfg, tiny, REID | {"reid": {"weights": checkpoint(tmp_path, first)}})
     assert set(second["trained_images"]) == {"ffff", *tiny.train_digests()}
+
+
+def test_joined_sets_are_not_of_the_data(tiny: Manifest, cfg: DictConfig):
+    """Scored with them, as training does, or without, it is the same run."""
+    more = tuple(replace(row, sha256="f" * 64, source="more") for row in tiny.split("train"))
+    joined = Manifest(tiny.rows + more, {**tiny.roots, "more": Path("more")})
+    content = {"psnet": meta_of(cfg, joined, REID), "epoch": 2, "global_step": 12}
+    for manifest in (joined, tiny):
+        run = run_of(content, cfg.dataset, manifest, "32-true")
+        assert run["data_hash"] == run["data_hash_in_training"] == tiny.hash()
 
 
 def test_a_run_has_what_decides_its_line(tiny: Manifest, cfg: DictConfig):
