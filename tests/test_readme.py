@@ -171,6 +171,7 @@ def finished_run(place: Path, drawn: Path, checkpoint: str) -> None:
         main_job.train(shrink(composed("train", *overrides), drawn, str(Path(checkpoint).parent)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", MODULES, ids=named)
 def test_modules_run(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setattr(sys, "argv", words)
