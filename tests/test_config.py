@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -184,8 +185,9 @@ def test_another_restorer_is_the_one_that_is_trained_first(name: str):
         cfg = composed("dataset=mlr_viper", f"model={model}", f"net@model.sr={name}")
         own = OmegaConf.to_container(composed(f"+net@x={name}").x)
         assert OmegaConf.to_container(cfg.model.sr) == own  # nothing of the one it replaces is left
-        assert OmegaConf.to_container(cfg.model.sr_start.sr, resolve=True) == own
-        check_model(cfg)
+        first: Any = OmegaConf.to_container(cfg.model.sr_start, resolve=True)
+        assert first["sr"] == own
+        check_one(first)
 
 
 def test_another_backbone_is_the_teachers_too():
@@ -193,12 +195,14 @@ def test_another_backbone_is_the_teachers_too():
     assert cfg.model.teacher.reid.backbone == cfg.model.reid.backbone == "resnet50.tv_in1k"
 
 
-def test_without_a_restorer_none_is_trained_first():
+def test_without_a_restorer_none_is_trained_first(caplog: pytest.LogCaptureFixture):
     cfg = composed("dataset=mlr_viper", "model=hrnet_reid_sr_small", "net@model.sr=none", "model.reid.num_classes=3")
     model: Any = OmegaConf.to_container(cfg.model, resolve=True)
     with pytest.raises(SettingsError, match=r"model\.sr=none has nothing to train; give a network, such as net@model"):
         build_task(model["sr_start"], None, RetrievalMetric(expected=4))
-    left = without_idle_phases(model)
+    with caplog.at_level(logging.INFO):
+        left = without_idle_phases(model)
+    assert "sr_start: left out, as its network has nothing to train" in caplog.text
     assert left == {**model, "sr_start": None}
     task = check_one(left)
     assert isinstance(task, PSHRNet)

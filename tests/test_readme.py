@@ -189,6 +189,7 @@ def pretrained(place: Path, drawn: Path) -> None:
             main_job.train(shrink(composed("train", *overrides), drawn, folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", MODULES, ids=named)
 def test_modules_run(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setattr(sys, "argv", words)
