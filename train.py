@@ -72,9 +72,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     if cfg.resume is not None:
         read_checkpoint(cfg.resume)  # a wrong path is known before the data are read
     folder = Path(cfg.output_dir)
-    if is_first():
-        write_settings(cfg, folder)
     run = Run(cfg, build_manifest(cfg.dataset, cfg.join))
+    settings_as_given = copy.deepcopy(cfg)
     if "reid" in cfg.model:
         cfg.model.reid.num_classes = run.num_classes
     settings: Any = OmegaConf.to_container(cfg.model, resolve=True)
@@ -84,6 +83,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     check_unseen(run, model)
     check(run, model)
     if is_first():
+        write_settings(settings_as_given, folder)
         write_manifest(run.manifest, folder / MANIFEST)
         if cfg.again is not None:
             check_same_data(cfg.again, folder)

@@ -148,11 +148,12 @@ ROWS = {"bound": "bound", "id": "ID", "id_sr": "ID+SR", "id_sr_ps": "ID+SR+PS", 
 
 @pytest.mark.parametrize("name", options("experiment"))
 def test_experiments(name: str):
-    cfg = composed("dataset=mlr_viper", f"experiment={name}")
+    pretrains = name.startswith("pretrain")
+    cfg = composed(f"experiment={name}", *([] if pretrains else ["dataset=mlr_viper"]))
     check_model(cfg)
     model: Any = OmegaConf.to_container(cfg.model, resolve=True)
     phases = {"teacher"} & set(model)
-    if name.startswith("pretrain"):
+    if pretrains:
         assert cfg.dataset.name == "mlr_market751"
         assert set(cfg.join) == {"cuhk01", "pku"}
     else:

@@ -15,8 +15,9 @@ import train as main_job
 from psnet.checkpoint import AtomicCheckpointIO
 from psnet.configuration import SettingsError, build, build_manifest, configuration_folder
 from psnet.data.manifest import Manifest
+from psnet.differences import differences
 from psnet.models import HRNetReID
-from psnet.phases import differences
+from psnet.record import meta_of
 from psnet.tasks import PSHRNet, SuperResolution
 from tests.data import trees
 
@@ -83,7 +84,7 @@ def teacher(tiny: Manifest, tmp_path: Path) -> tuple[HRNetReID, list[str]]:
     torch.manual_seed(5)
     network: HRNetReID = build(model["teacher"]["reid"])
     state = {f"reid.{key}": value.clone() for key, value in network.state_dict().items()}
-    content = {"state_dict": state, "psnet": main_job.meta_of(run, model["teacher"])}
+    content = {"state_dict": state, "psnet": meta_of(run.cfg, run.manifest, model["teacher"])}
     AtomicCheckpointIO().save_checkpoint(content, tmp_path / "teacher.ckpt")
     return network, ["model=ps_hrnet", f"model.teacher_checkpoint={tmp_path / 'teacher.ckpt'}"]
 
@@ -127,7 +128,7 @@ def test_the_low_camera_and_the_interpolation(drawn: Path, settings: list[str], 
     own = [f"dataset.source.reader.root={drawn}", "dataset.source.protocol.train_identities=4", *size]
     manifest = build_manifest(composed("dataset=mlr_synthetic", *own, *settings).dataset)
     low = [row for row in manifest.rows if row.is_low]
-    assert {(row.camid, row.interpolation) for row in low} == {(camera, interpolation)}
+    assert {(row.camid, row.degradation) for row in low} == {(camera, interpolation)}
     assert len(low) == 8 * 2
 
 

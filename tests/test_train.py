@@ -255,7 +255,10 @@ def test_a_given_teacher(whole: Ran, world: World):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["dataset.source.protocol.train_identities=3"], "num_classes=4 where 3 is wanted"),
+        (
+            ["dataset.source.protocol.train_identities=3", "allow_trained_images=true"],
+            "num_classes=4 where 3 is wanted",
+        ),
         (["model.reid.backbone=hrnet_w18_small_v2"], "backbone=hrnet_w18_small where hrnet_w18_small_v2 is wanted"),
     ],
 )
@@ -270,8 +273,11 @@ def test_an_unsuitable_teacher_is_refused(whole: Ran, world: World, overrides: l
 def test_a_teacher_of_other_people_is_refused(whole: Ran, world: World):
     teacher = phases(world)["teacher"] / "model.ckpt"
     other = [f"model.teacher_checkpoint={teacher}", "model.sr_start=null", "untrained=false"]
+    others = [*other, "dataset.source.protocol.split=1"]
+    with pytest.raises(DataError, match=r"images were trained on by model\.teacher_checkpoint, e\.g\. "):
+        main_job.train(world.compose("refused", "ps_hrnet_demo", *others))
     with pytest.raises(CheckpointError, match="was trained on other people than this run"):
-        main_job.train(world.compose("refused", "ps_hrnet_demo", *other, "dataset.source.protocol.split=1"))
+        main_job.train(world.compose("refused", "ps_hrnet_demo", *others, "allow_trained_images=true"))
     run(world, "other_rates", "ps_hrnet_demo", *other, "dataset.source.protocol.rates=[2]")  # the same people
 
 
