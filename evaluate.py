@@ -141,12 +141,13 @@ def evaluate_checkpoint(
     notes = [*warnings_of(metrics), *notes_on_training(meta, dataset.name, manifest)]
     if is_first():
         run = run_of(content, dataset, manifest, precision)
-        write_json({"metrics": metrics, "facts": facts, "run": run}, folder / "metrics.json")
         write_card(folder / "card.md", checkpoint, metrics, facts)
         report = report_of(task.eval(), trained, metrics, facts, notes, EvalDataset(manifest, **seen), **cfg.report)
         print_table(metrics, write_report(report, folder / "report.html"))
         for note in notes:
             log.warning("%s", note)
+        # last, as it says that the run is finished
+        write_json({"metrics": metrics, "facts": facts, "run": run}, folder / "metrics.json")
     return metrics["trained"]
 
 

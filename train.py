@@ -221,14 +221,12 @@ def unused(folder: Path, name: str) -> str:
 
 @hydra.main(config_path=configuration_folder(), config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> float:
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        metrics = run_job(cfg, train, processes)
-    else:
-        try:
-            refuse_other_settings(cfg)
-            metrics = train(cfg)
-        except USER_ERRORS as error:
-            sys.exit(f"error: {error}")
+    try:
+        refuse_other_settings(cfg)
+        sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
+        metrics = run_job(cfg, train, processes) if sweeps else train(cfg)
+    except USER_ERRORS as error:
+        sys.exit(f"error: {error}")
     return metrics.get("rank1", metrics.get("psnr_restored", float("nan")))
 
 

@@ -49,6 +49,7 @@ def write_card(path: Path, checkpoint: Path, metrics: Mapping[str, Any], facts: 
         scores=_scores(metrics),
         checkpoint=checkpoint,
     )
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".part")
     beside.write_text(card, encoding="utf-8")
     os.replace(beside, path)

@@ -172,7 +172,7 @@ def check_resume(path: Path, model: Settings, manifest: Manifest) -> None:
         )
     differ = differences(model, meta["model"])
     network = {key: pair for key, pair in differ.items() if key.startswith(("_target_", "reid.", "sr."))}
-    refused = {key: pair for key, pair in network.items() if not key.endswith(_NOT_COMPARED)}
+    refused = {key: pair for key, pair in network.items() if key.rpartition(".")[2] not in _NOT_COMPARED}
     if refused:
         raise CheckpointError(f"{path} is of another model: {_text(refused)}. Go on with the same model")
     others = {key: pair for key, pair in differ.items() if key not in network and not key.endswith("_checkpoint")}

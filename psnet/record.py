@@ -44,12 +44,16 @@ def meta_of(cfg: DictConfig, manifest: Manifest, model: Settings) -> Settings:
     }
 
 
-def given_files(model: Settings) -> dict[str, Path]:
-    """The files that a model starts from, by the setting that names each."""
+def given_files(model: Settings, prefix: str = "") -> dict[str, Path]:
+    """The files that a model and the phases before it start from, by the setting that names each."""
     named = {need.given: model.get(need.given) for need in NEEDED}
     weights = model.get("reid", {}).get("weights")
     named[WEIGHTS] = None if weights == "imagenet" else weights
-    return {setting: Path(path) for setting, path in named.items() if path is not None}
+    files = {prefix + setting: Path(path) for setting, path in named.items() if path is not None}
+    for need in NEEDED:
+        if model.get(need.phase) and not model.get(need.given):
+            files |= given_files(model[need.phase], f"{prefix}{need.phase}.")
+    return files
 
 
 def given_checkpoints(model: Settings) -> dict[str, Settings]:
@@ -58,7 +62,7 @@ def given_checkpoints(model: Settings) -> dict[str, Settings]:
     return {
         setting: read_checkpoint(file)["psnet"]
         for setting, file in files.items()
-        if setting != WEIGHTS or is_checkpoint(file)
+        if not setting.endswith(WEIGHTS) or is_checkpoint(file)
     }
 
 

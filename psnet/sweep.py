@@ -20,7 +20,7 @@ from rich.table import Table
 
 from psnet.configuration import USER_ERRORS, SettingsError
 from psnet.data.samples import NoSuchSplit
-from psnet.run_folder import CHECKPOINT, METRICS, differ
+from psnet.run_folder import CHECKPOINT, METRICS, SETTINGS, differ
 
 log = logging.getLogger("psnet")
 
@@ -70,10 +70,12 @@ def found(cfg: DictConfig, folder: Path) -> dict[str, float] | None:
     """The figures of a job that has been finished already; None where it has not.
 
     Raises:
-        SettingsError: the folder holds a run of other settings.
+        SettingsError: the folder holds a run of other settings, or one that left none.
     """
     if not (folder / METRICS).is_file() and not (folder / CHECKPOINT).is_file():
         return None
+    if not (folder / SETTINGS).is_file():
+        raise SettingsError(f"{folder} holds a run without {SETTINGS}; remove it, or give another hydra.sweep.dir")
     other = differ(cfg, folder)
     if other:
         told = ", ".join(f"{key}={then} where {now} is wanted" for key, (now, then) in other.items())

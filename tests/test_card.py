@@ -18,6 +18,7 @@ FOUND = {"rank1": 0.5, "rank5": 0.75, "rank10": 1.0, "mAP": 0.6125}
 
 
 def card(folder: Path, metrics: dict[str, dict[str, float]]) -> str:
+    folder /= "new"
     write_card(folder / "card.md", Path("outputs/x/last.ckpt"), metrics, FACTS)
     assert [file.name for file in folder.iterdir()] == ["card.md"]
     return (folder / "card.md").read_text()

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from psnet.configuration import configuration_folder
 from psnet.data.manifest import Manifest
-from psnet.record import given_digests, meta_of, row_of, run_of, weights_of
+from psnet.record import given_checkpoints, given_digests, meta_of, row_of, run_of, weights_of
 
 RECIPE = {"image_size": [64, 32], "epochs": 3}
 REID = {"_target_": "psnet.tasks.ReID", "view": "low", "reid": {"weights": None}, "recipe": RECIPE}
@@ -67,6 +67,15 @@ def test_another_file_of_the_same_name_is_another_start(tiny: Manifest, cfg: Dic
     checkpoint(tmp_path, {"another": 1})
     assert given_digests(model) != first
     assert given_digests({"reid": {"weights": "imagenet"}}) == {}
+
+
+def test_what_a_phase_starts_from_is_known_too(tiny: Manifest, cfg: DictConfig, tmp_path: Path):
+    path = checkpoint(tmp_path, meta_of(cfg, tiny, REID) | {"trained_images": ["ffff"]})
+    model = PAIR | {"recipe": RECIPE, "teacher": REID | {"reid": {"weights": path}}}
+    assert "ffff" in meta_of(cfg, tiny, model)["trained_images"]
+    assert set(given_checkpoints(model)) == {"teacher.reid.weights"}
+    model["teacher_checkpoint"] = path  # then nothing is trained from the setting
+    assert set(given_checkpoints(model)) == {"teacher_checkpoint"}
 
 
 def test_what_the_weights_have_seen_counts_as_seen(tiny: Manifest, cfg: DictConfig, tmp_path: Path):

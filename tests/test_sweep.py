@@ -126,6 +126,15 @@ def test_a_folder_of_other_settings_is_kept(job: Callable[..., DictConfig], tmp_
     assert (tmp_path / "sweep" / "seed=0" / METRICS).read_bytes() == before
 
 
+def test_a_run_that_left_no_settings_is_named(job: Callable[..., DictConfig], tmp_path: Path):
+    run_job(job(), Jobs(), one)
+    (tmp_path / "sweep" / "seed=0" / "config.yaml").unlink()
+    train = Jobs()
+    run_job(job(), train, one)
+    assert train.asked == []
+    assert "holds a run without config.yaml; remove it" in outcome(tmp_path)["reason"]
+
+
 def test_the_listing(job: Callable[..., DictConfig], tmp_path: Path, capsys: pytest.CaptureFixture):
     def fail(cfg: DictConfig) -> None:
         raise RuntimeError("out of memory")

@@ -329,6 +329,7 @@ def test_a_finished_run_is_scored_again(whole: Ran, world: World, caplog: pytest
     ("model", "overrides", "message"),
     [
         ("ps_hrnet_demo", ["dataset.source.protocol.split=1"], "was trained on other data .* same dataset settings"),
+        ("ps_hrnet_demo", ["model.reid.max_weights=[1,1,1,1]"], r"of another model: reid\.max_weights=\[0\.5, 0\.2, "),
         ("ps_hrnet_demo", ["model.sr.blocks=2"], r"of another model: sr\.blocks=6 where 2 is wanted"),
         ("hrnet_reid_small", [], r"of another model: _target_=psnet\.tasks\.PSHRNet where psnet\.tasks\.ReID"),
     ],
