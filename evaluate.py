@@ -71,9 +71,9 @@ def build_trainer(trainer: DictConfig, **more: Any) -> pl.Trainer:
 
 
 def input_of(model: Mapping[str, Any]) -> dict[str, Any]:
-    """How images become a model's input: image_size, and upsampling, bilinear of a checkpoint that does not say."""
+    """How images become a model's input."""
     recipe = model["recipe"]
-    return {"image_size": tuple(recipe["image_size"]), "upsampling": recipe.get("upsampling", "bilinear")}
+    return {"image_size": tuple(recipe["image_size"]), "upsampling": recipe["upsampling"]}
 
 
 def score(task: Task, manifest: Manifest, seen: Mapping[str, Any], cfg: DictConfig) -> Evaluation:
@@ -141,7 +141,7 @@ def evaluate_checkpoint(
     notes = [*warnings_of(metrics), *notes_on_training(meta, dataset.name, manifest)]
     if is_first():
         run = run_of(content, dataset, manifest, precision)
-        write_card(folder / "card.md", checkpoint, metrics, facts)
+        write_card(folder / "card.md", checkpoint, metrics, facts, model)
         report = report_of(task.eval(), trained, metrics, facts, notes, EvalDataset(manifest, **seen), **cfg.report)
         print_table(metrics, write_report(report, folder / "report.html"))
         for note in notes:

@@ -22,7 +22,7 @@ from torch import nn
 
 from evaluate import build_retrieval, build_task, build_trainer, evaluate_checkpoint
 from psnet.checkpoint import AtomicCheckpointIO, read_checkpoint, versions
-from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder
+from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder, typed
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.manifest import Manifest, write_manifest
 from psnet.phases import (
@@ -38,7 +38,15 @@ from psnet.phases import (
 from psnet.processes import is_first
 from psnet.provenance import check_trained_images
 from psnet.record import given_checkpoints, given_digests, meta_of
-from psnet.run_folder import CHECKPOINT, MANIFEST, check_same_data, settings_of, write_settings
+from psnet.run_folder import (
+    CHECKPOINT,
+    MANIFEST,
+    METRICS,
+    check_same_data,
+    check_same_files,
+    settings_of,
+    write_settings,
+)
 from psnet.sweep import run_job
 from psnet.tasks import Recipe, Task
 
@@ -68,7 +76,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         DataError, CheckpointError, WeightsError: what a user can put right, before any training begins where that can
             be known.
     """
-    cfg = copy.deepcopy(cfg) if cfg.again is None else settings_of(cfg.again, cfg)
+    cfg = copy.deepcopy(cfg)
     if cfg.resume is not None:
         read_checkpoint(cfg.resume)  # a wrong path is known before the data are read
     folder = Path(cfg.output_dir)
@@ -79,7 +87,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     settings: Any = OmegaConf.to_container(cfg.model, resolve=True)
     model = without_idle_phases(settings)
     if cfg.resume is not None:
-        check_resume(cfg.resume, own_settings(model), run.manifest)
+        check_resume(cfg.resume, own_settings(model), run.manifest, given_digests(model))
     check_unseen(run, model)
     check(run, model)
     if is_first():
@@ -87,12 +95,14 @@ def train(cfg: DictConfig) -> dict[str, float]:
         write_manifest(run.manifest, folder / MANIFEST)
         if cfg.again is not None:
             check_same_data(cfg.again, folder)
+            if (Path(cfg.again) / METRICS).is_file():
+                check_same_files(Path(cfg.again), given_digests(model))
     parts = build_parts(run, model)
     try:
         checkpoint = fit(run, model, folder, cfg.name, resume=cfg.resume, **parts)
     except (KeyboardInterrupt, SystemExit):  # the second is what Lightning makes of the first
         if (folder / CHECKPOINT).is_file():
-            log.warning("stopped; go on with the same command and resume=%s", folder / CHECKPOINT)
+            log.warning("stopped; go on with the same command and %s", typed("resume", folder / CHECKPOINT))
         raise
     return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest, parts.get("teacher"))
 
@@ -222,7 +232,8 @@ def unused(folder: Path, name: str) -> str:
 @hydra.main(config_path=configuration_folder(), config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> float:
     try:
-        refuse_other_settings(cfg)
+        if cfg.again is not None:
+            cfg = settings_of(cfg.again, cfg, given_settings())
         sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
         metrics = run_job(cfg, train, processes) if sweeps else train(cfg)
     except USER_ERRORS as error:
@@ -235,11 +246,10 @@ def processes(cfg: DictConfig) -> int:
     return build_trainer(cfg.trainer, logger=False).world_size
 
 
-def refuse_other_settings(cfg: DictConfig) -> None:
-    """`again` means the settings of then."""
-    others = [word for word in HydraConfig.get().overrides.task if not word.startswith("again=")]
-    if cfg.again is not None and others:
-        raise SettingsError(f"again={cfg.again} takes the settings of that run, and no others: leave out {others}")
+def given_settings() -> set[str]:
+    """The first names of what the command line says: of `loader.workers=0` loader, of `+dataset@join.more=csv` join."""
+    names = (word.lstrip("+~").partition("=")[0].rpartition("@")[2] for word in HydraConfig.get().overrides.task)
+    return {name.partition(".")[0].partition("/")[0] for name in names}
 
 
 if __name__ == "__main__":

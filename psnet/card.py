@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from psnet.atomic import write_whole
+from psnet.configuration import typed
 from psnet.evaluation import SHOWN, SYSTEMS
 from psnet.report.terms import metric_value, term
 
@@ -24,22 +25,24 @@ On {data}; {evaluation}.
 
 Score it again, or on another set:
 
-    python evaluate.py checkpoint={checkpoint}
+    python evaluate.py {checkpoint}
 
-Start other training from it (all but the classifier; people it was trained on are refused as people to search for):
+Start other training from it ({taken}; images it was trained on are refused as images to search for):
 
-    python train.py dataset=mlr_viper model=hrnet_reid_small model.reid.weights={checkpoint}
+    python train.py dataset=mlr_viper {start}
 
 It was trained on images of people. Use it within the licence of the data sets named above, and where finding people
 again is lawful.
 """
 
 
-def write_card(path: Path, checkpoint: Path, metrics: Mapping[str, Any], facts: Mapping[str, str]) -> None:
+def write_card(
+    path: Path, checkpoint: Path, metrics: Mapping[str, Any], facts: Mapping[str, str], model: Mapping[str, Any]
+) -> None:
     """Markdown, beside the checkpoint. Written whole or not at all.
 
     Args:
-        metrics, facts: as in metrics.json.
+        metrics, facts: as in metrics.json. model: the settings of the network.
     """
     card = CARD.format(
         title=f"{facts['Model']} trained on {facts['Trained on']}",
@@ -47,12 +50,20 @@ def write_card(path: Path, checkpoint: Path, metrics: Mapping[str, Any], facts: 
         data=facts["Data set"],
         evaluation=facts["Evaluation"],
         scores=_scores(metrics),
-        checkpoint=checkpoint,
+        checkpoint=typed("checkpoint", checkpoint),
+        **_start(checkpoint, model),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(card, encoding="utf-8")
-    os.replace(beside, path)
+    write_whole(path, card)
+
+
+def _start(checkpoint: Path, model: Mapping[str, Any]) -> dict[str, str]:
+    """What other training takes of the checkpoint, and its settings."""
+    if "reid" not in model:
+        words = ["model=hrnet_reid_sr_small", typed("model.sr_checkpoint", checkpoint), "model.sr_start=null"]
+        return {"taken": "the restorer", "start": " ".join(words)}
+    words = ["model=hrnet_reid_small", typed("model.reid.weights", checkpoint)]
+    words.append(f"model.reid.backbone={model['reid']['backbone']}")
+    return {"taken": "all of re-identification but the classifier", "start": " ".join(words)}
 
 
 def _scores(metrics: Mapping[str, Any]) -> str:

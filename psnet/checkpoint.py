@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from pathlib import Path
@@ -15,6 +14,10 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
 import psnet
+from psnet.atomic import whole
+
+FORM = 1
+"""Of `Task.meta`, what a checkpoint says of itself; 0 are those from before it was numbered."""
 
 
 class CheckpointError(RuntimeError):
@@ -25,17 +28,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes beside the target, syncs and renames: a run that is killed leaves the previous checkpoint whole."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f"{target.name}.{os.getpid()}.part")
-        try:
-            with beside.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, target)
-        finally:
-            beside.unlink(missing_ok=True)
+        with whole(Path(path)) as beside:
+            torch.save(checkpoint, beside)
 
 
 def versions() -> dict[str, str]:
@@ -60,10 +54,10 @@ def git_revision() -> str:
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """The content of a checkpoint of ours; its key "psnet" holds `Task.meta`.
+    """The content of a checkpoint of ours; its key "psnet" holds `Task.meta`, in form `FORM`.
 
     Raises:
-        CheckpointError: there is no such file, or it was not written by psnet.
+        CheckpointError: there is no such file, or it was not written by psnet, or says what it is in another form.
     """
     file = Path(path)
     if not file.is_file():
@@ -74,6 +68,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise CheckpointError(f"{file} cannot be read as a checkpoint ({type(error).__name__}: {error})") from error
     if not isinstance(content, dict) or not content.get("psnet"):
         raise CheckpointError(f"{file} is not a checkpoint of psnet: it does not say how it was made (key 'psnet')")
+    form = content["psnet"].get("form", 0)
+    if form != FORM:
+        raise CheckpointError(
+            f"{file} says what it is in form {form}, and this psnet reads form {FORM}. Take the psnet that wrote it, "
+            "or train it again"
+        )
     return content
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from psnet.atomic import write_whole
 from psnet.data.dataset import EvalDataset
 from psnet.data.manifest import Manifest
 from psnet.data.protocol import variants_of
@@ -93,14 +93,14 @@ def facts_of(
         "Model": model["_target_"].rpartition(".")[2],
     }
     if "reid" in model:
-        facts["Backbone"] = f"{model['reid']['backbone']}, weights before training: {meta.get('weights', 'unknown')}"
+        facts["Backbone"] = f"{model['reid']['backbone']}, weights before training: {meta['weights']}"
     if "sr" in model:
         settings = (f"{name}={value}" for name, value in model["sr"].items() if name != "_target_")
         facts["Super-resolution"] = ", ".join([model["sr"]["_target_"].rpartition(".")[2], *settings])
     height, width = model["recipe"]["image_size"]
     return facts | {
         "Input size": f"{height} x {width}",
-        "Up-sampling": model["recipe"].get("upsampling", "bilinear"),
+        "Up-sampling": model["recipe"]["upsampling"],
         "Trained": f"{content['global_step']:,} steps, to epoch {content['epoch'] + 1} of {model['recipe']['epochs']}",
         "Precision": precision,
         "Seed": str(meta["seed"]),
@@ -175,10 +175,7 @@ def warnings_of(metrics: Mapping[str, Any]) -> list[str]:
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:
     """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    write_whole(path, json.dumps(content, indent=2) + "\n")
 
 
 def print_table(metrics: Mapping[str, Any], report: Path) -> None:

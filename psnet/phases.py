@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 from torch import nn
 
-from psnet.checkpoint import CheckpointError, load_part, read_checkpoint
+from psnet.checkpoint import FORM, CheckpointError, load_part, read_checkpoint
 from psnet.configuration import build
 from psnet.data.manifest import Manifest
 from psnet.differences import differences
@@ -70,7 +70,8 @@ def settings_hash(settings: Settings) -> str:
     """
     files = sorted(file for room in _ROOMS for file in ([_PACKAGE / room, *(_PACKAGE / room).rglob("*.py")]))
     code = hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
-    return hashlib.sha256(json.dumps({**settings, "code": code}, sort_keys=True).encode()).hexdigest()[:12]
+    everything = json.dumps({**settings, "code": code, "form": FORM}, sort_keys=True)
+    return hashlib.sha256(everything.encode()).hexdigest()[:12]
 
 
 def without_idle_phases(model: Settings) -> Settings:
@@ -157,11 +158,12 @@ def load_network(path: Path, part: str, wanted: Settings, manifest: Manifest) ->
     return network
 
 
-def check_resume(path: Path, model: Settings, manifest: Manifest) -> None:
-    """Refuse to go on with another model or on other data; say what else differs.
+def check_resume(path: Path, model: Settings, manifest: Manifest, given: Mapping[str, str]) -> None:
+    """Refuse to go on with another model, on other data or from other weights; say what else differs.
 
     Args:
         model: without what makes its teacher and its restorer.
+        given: digests of the files that the settings now name, see `psnet.record.given_digests`.
     """
     meta = read_checkpoint(path)["psnet"]
     if meta["data_hash"] != manifest.hash():
@@ -175,6 +177,12 @@ def check_resume(path: Path, model: Settings, manifest: Manifest) -> None:
     refused = {key: pair for key, pair in network.items() if key.rpartition(".")[2] not in _NOT_COMPARED}
     if refused:
         raise CheckpointError(f"{path} is of another model: {_text(refused)}. Go on with the same model")
+    starts = {key for key in differences(given, meta["given"]) if not key.startswith("teacher")}  # it is loaded anew
+    if starts:
+        raise CheckpointError(
+            f"{path} was started from other files than are now behind {', '.join(sorted(starts))}, and a run that goes "
+            "on has its weights already. Name the files it was started from, or start without resume"
+        )
     others = {key: pair for key, pair in differ.items() if key not in network and not key.endswith("_checkpoint")}
     if others:
         log.warning("%s goes on with other settings: %s", path, _text(others))

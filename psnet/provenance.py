@@ -17,14 +17,14 @@ def check_trained_images(meta: Mapping[str, Any], manifest: Manifest, allow: boo
     """Refuse to search for images that were trained on: the figures would say nothing of other images.
 
     Args:
-        meta: of the checkpoint; one without "trained_images" is older than this check and passes.
+        meta: of the checkpoint.
         manifest: of the evaluation. allow: do not refuse; `notes_on_training` then says it.
         who: was trained on them, in the error's words.
 
     Raises:
         DataError: how many, and the first.
     """
-    seen = manifest.trained_on(meta.get("trained_images", ()))
+    seen = manifest.trained_on(meta["trained_images"])
     if seen and not allow:
         raise DataError(
             f"{_counted(manifest, len(seen))} were trained on by {who}, e.g. {seen[0].path}: figures on them would be "
@@ -40,7 +40,7 @@ def notes_on_training(meta: Mapping[str, Any], name: str, manifest: Manifest) ->
         meta: of the checkpoint. name, manifest: of the data set it was scored on.
     """
     notes = []
-    seen = manifest.trained_on(meta.get("trained_images", ()))
+    seen = manifest.trained_on(meta["trained_images"])
     if seen:
         notes.append(
             f"{_counted(manifest, len(seen))} were trained on, e.g. {seen[0].path} ({ALLOW}=true). "
@@ -51,7 +51,7 @@ def notes_on_training(meta: Mapping[str, Any], name: str, manifest: Manifest) ->
     trained_on = meta["dataset"]["name"]
     if trained_on != name:
         notes.append(f"A test across data sets: trained on {_trained_on(meta)}, tested on {name}.")
-    elif meta.get("set_people", meta["people"]) == manifest.people_hash():
+    elif meta["set_people"] == manifest.people_hash():
         notes.append(
             f"Trained on {_trained_on(meta)}, tested on {name} with the same training people but another protocol: "
             "roles, rates or degradation differ."
@@ -60,11 +60,6 @@ def notes_on_training(meta: Mapping[str, Any], name: str, manifest: Manifest) ->
         notes.append(
             f"Trained on {_trained_on(meta)}, tested on {name} with other training people: another split, or another "
             "set of that name."
-        )
-    if "trained_images" not in meta:
-        notes.append(
-            "The checkpoint does not say which images it was trained on, so it cannot be checked whether some are "
-            "searched for here. If so, the figures are too good."
         )
     return notes
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from psnet.checkpoint import git_revision, is_checkpoint, read_checkpoint, versions
+from psnet.checkpoint import FORM, git_revision, is_checkpoint, read_checkpoint, versions
 from psnet.data.manifest import Manifest
 from psnet.phases import NEEDED, Settings, own_settings
 
@@ -25,15 +25,19 @@ def meta_of(cfg: DictConfig, manifest: Manifest, model: Settings) -> Settings:
         cfg: the whole configuration. model: what is trained, resolved; a phase of the run, or the run's own.
     """
     given = given_checkpoints(model)
-    images = set(manifest.train_digests()).union(*(meta.get("trained_images", ()) for meta in given.values()))
+    images = set(manifest.train_digests()).union(*(meta["trained_images"] for meta in given.values()))
     return {
+        "form": FORM,
         "model": own_settings(model),
         "phases": _phases(model, given),
         "weights": weights_of(model, given.get(WEIGHTS)),
+        "origins": origins_of(model, given, manifest),
+        "given": given_digests(model),
         "dataset": OmegaConf.to_container(cfg.dataset, resolve=False),
         "joined": list(cfg.join),
         "data_hash": manifest.hash(),
         "set_hash": manifest.without_joined().hash(),
+        "joined_hash": manifest.joined_alone().hash() if cfg.join else "",
         "people": manifest.people_hash(),
         "set_people": manifest.without_joined().people_hash(),
         "trained_images": sorted(images),
@@ -84,9 +88,35 @@ def weights_of(model: Settings, meta: Settings | None) -> str:
     weights = model.get("reid", {}).get("weights")
     if meta is None:
         return {None: "random", "imagenet": "ImageNet"}.get(weights) or Path(weights).name
+    return _training(meta)
+
+
+def origins_of(model: Settings, given: Mapping[str, Settings], manifest: Manifest) -> dict[str, str]:
+    """What each file that a model starts from has been trained on, in words, by the setting that names the file.
+
+    Equal words mean equal origins, whatever the files are called. A checkpoint of the very data of this run, as a
+    teacher is, says so, and is thus the same for each split.
+
+    Args:
+        given: `given_checkpoints`. manifest: of this run.
+    """
+    origins = {}
+    for setting, file in given_files(model).items():
+        meta = given.get(setting)
+        if meta is None:
+            origins[setting] = file.name
+        else:
+            same = meta["data_hash"] == manifest.hash()
+            origins[setting] = "trained on the same data" if same else _training(meta)
+    for need in NEEDED:  # a phase that is given has origins of its own
+        earlier = given[need.given]["origins"] if need.given in given else {}
+        origins |= {f"{need.phase}.{setting}": words for setting, words in earlier.items()}
+    return origins
+
+
+def _training(meta: Settings) -> str:
     sets = " + ".join([meta["dataset"]["name"], *meta["joined"]])
-    images = len(meta.get("trained_images", ()))
-    return f"trained on {sets} ({images:,} images, hash {meta['data_hash'][:12]})"
+    return f"trained on {sets} ({len(meta['trained_images']):,} images, hash {meta['data_hash'][:12]})"
 
 
 def _phases(model: Settings, given: Mapping[str, Settings]) -> Settings:
@@ -99,7 +129,8 @@ def _phases(model: Settings, given: Mapping[str, Settings]) -> Settings:
 def run_of(content: Settings, dataset: DictConfig, manifest: Manifest, precision: str) -> Settings:
     """What metrics.json says of a run: all that decides whether two runs may share a line of a table.
 
-    Sets that were joined in training are not needed to evaluate, so data hashes are of the set alone.
+    Sets that were joined in training are not needed to evaluate, so data hashes are of the set alone, and theirs is
+    another.
 
     Args:
         content: of the checkpoint. dataset, manifest, precision: of the evaluation.
@@ -107,7 +138,7 @@ def run_of(content: Settings, dataset: DictConfig, manifest: Manifest, precision
     meta = content["psnet"]
     protocol: Any = OmegaConf.to_container(dataset.source.protocol, resolve=True)
     return {
-        "row": row_of(meta["model"], meta.get("phases", {})),
+        "row": row_of(meta["model"], meta["phases"]),
         "dataset": dataset.name,
         "split": protocol.pop("split"),
         "seed": meta["seed"],
@@ -118,9 +149,13 @@ def run_of(content: Settings, dataset: DictConfig, manifest: Manifest, precision
         "data_hash": manifest.without_joined().hash(),
         "trained_on": [meta["dataset"]["name"], *meta["joined"]],
         "data_hash_in_training": meta["set_hash"],
-        "weights": meta.get("weights", "unknown"),
+        "joined_hash": meta["joined_hash"],
+        "searched_and_trained_on": len(manifest.trained_on(meta["trained_images"])),
+        "weights": meta["weights"],
+        "origins": meta["origins"],
+        "given": meta["given"],
         "model": meta["model"],
-        "phases": meta.get("phases", {}),
+        "phases": meta["phases"],
         "image_size": list(meta["model"]["recipe"]["image_size"]),
         "epochs": min(content["epoch"] + 1, meta["model"]["recipe"]["epochs"]),  # one more where none was left
         "steps": content["global_step"],

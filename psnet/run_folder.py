@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from psnet.atomic import write_whole
 from psnet.configuration import SettingsError
 from psnet.differences import differences
 
@@ -38,18 +40,23 @@ def write_settings(cfg: DictConfig, folder: Path) -> None:
     """
     settings: Any = OmegaConf.to_container(cfg, resolve=False)
     settings |= {key: cfg[key] for key in ("name", "group", "output_dir")}
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / (SETTINGS + ".part")
-    OmegaConf.save(OmegaConf.create(settings), beside)
-    os.replace(beside, folder / SETTINGS)
+    write_whole(folder / SETTINGS, OmegaConf.to_yaml(OmegaConf.create(settings)))
 
 
-def settings_of(again: str | Path, cfg: DictConfig) -> DictConfig:
+def settings_of(again: str | Path, cfg: DictConfig, given: Collection[str]) -> DictConfig:
     """The configuration of the run in a folder, to be run again in the folder of `cfg`.
 
+    Args:
+        given: settings of `cfg`, by their first name, that were asked for; those of `HOW_NOT_WHAT` are taken.
+
     Raises:
-        SettingsError: no run has left its settings there.
+        SettingsError: no run has left its settings there, the folder is that of `cfg`, or other settings are given.
     """
+    others = sorted({*given} - {*HOW_NOT_WHAT})
+    if others:
+        raise SettingsError(f"again={again} takes what decides a run from its folder: leave out {', '.join(others)}")
+    if Path(again).resolve() == Path(cfg.output_dir).resolve():
+        raise SettingsError(f"again={again}: the run would replace the one it repeats; give another hydra.run.dir")
     file = Path(again) / SETTINGS
     if not file.is_file():
         raise SettingsError(
@@ -58,6 +65,7 @@ def settings_of(again: str | Path, cfg: DictConfig) -> DictConfig:
     settings = OmegaConf.load(file)
     assert isinstance(settings, DictConfig)
     settings.again, settings.resume, settings.output_dir = str(again), None, cfg.output_dir
+    settings.update({name: cfg[name] for name in given})
     return settings
 
 
@@ -72,6 +80,24 @@ def check_same_data(again: str | Path, folder: Path) -> None:
         raise SettingsError(
             f"the data are not those of {again}: {second} differs from {first}. The images, or what draws them, have "
             "changed; use those of then, or start the run anew without again"
+        )
+
+
+def check_same_files(folder: Path, given: Mapping[str, str]) -> None:
+    """A finished run in a folder must have started from the very files that are named now.
+
+    Args:
+        given: digests of those files, see `psnet.record.given_digests`.
+
+    Raises:
+        SettingsError: it has not.
+    """
+    then = json.loads((folder / METRICS).read_text(encoding="utf-8"))["run"]["given"]
+    others = differences(given, then)
+    if others:
+        raise SettingsError(
+            f"{folder} holds a run that was started from other files than are now behind {', '.join(sorted(others))}. "
+            "Put back those of then, or start the run anew in another folder"
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 import sys
 import traceback
@@ -18,14 +17,17 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from psnet.configuration import USER_ERRORS, SettingsError
+from psnet.atomic import write_whole
+from psnet.configuration import USER_ERRORS, SettingsError, build_manifest, setting, typed
 from psnet.data.samples import NoSuchSplit
-from psnet.run_folder import CHECKPOINT, METRICS, SETTINGS, differ
+from psnet.record import given_digests
+from psnet.run_folder import CHECKPOINT, METRICS, SETTINGS, check_same_files, differ
 
 log = logging.getLogger("psnet")
 
 Train = Callable[[DictConfig], dict[str, float]]
 
+SWEEP = "hydra.sweep.dir"
 OUTCOME = "outcome.json"
 FINISHED, SKIPPED, FAILED = "finished", "skipped", "failed"
 
@@ -61,7 +63,7 @@ def run_job(cfg: DictConfig, train: Train, processes: Callable[[DictConfig], int
         if optimised():
             raise
     except (KeyboardInterrupt, SystemExit):
-        log.warning("stopped; go on with the same command and hydra.sweep.dir=%s", HydraConfig.get().sweep.dir)
+        log.warning("stopped; go on with the same command and %s", typed(SWEEP, HydraConfig.get().sweep.dir))
         raise
     return {}
 
@@ -70,7 +72,7 @@ def found(cfg: DictConfig, folder: Path) -> dict[str, float] | None:
     """The figures of a job that has been finished already; None where it has not.
 
     Raises:
-        SettingsError: the folder holds a run of other settings, or one that left none.
+        SettingsError: the folder holds a run of other settings or from other files, or one that left no settings.
     """
     if not (folder / METRICS).is_file() and not (folder / CHECKPOINT).is_file():
         return None
@@ -82,6 +84,7 @@ def found(cfg: DictConfig, folder: Path) -> dict[str, float] | None:
         raise SettingsError(f"{folder} holds a run of other settings: {told}. Give another hydra.sweep.dir")
     if not (folder / METRICS).is_file():
         return None
+    check_same_files(folder, given_digests(OmegaConf.to_container(cfg.model, resolve=True)))  # type: ignore[arg-type]
     log.info("finished already: %s", folder)
     metrics: dict[str, float] = json.loads((folder / METRICS).read_text(encoding="utf-8"))["metrics"]["trained"]
     return metrics
@@ -94,13 +97,14 @@ def unfinished(folder: Path) -> str | None:
 
 
 def train_apart(cfg: DictConfig, folder: Path) -> dict[str, float]:
-    """The job as a command of its own.
+    """The job as a command of its own. What is wrong with its data is raised here, where it still has its kind.
 
     Raises:
-        RuntimeError: it ended otherwise than well.
+        DataError: the data set cannot be had. RuntimeError: the command ended otherwise than well.
     """
-    own = [f"hydra.run.dir='{folder}'", f"name='{cfg.name}'", f"group='{cfg.group}'"]
-    own += [f"resume='{cfg.resume}'"] if cfg.resume else []
+    build_manifest(cfg.dataset, cfg.join)
+    own = [setting("hydra.run.dir", folder), setting("name", cfg.name), setting("group", cfg.group)]
+    own += [setting("resume", cfg.resume)] if cfg.resume else []
     command = [sys.executable, sys.argv[0], *HydraConfig.get().overrides.task, *own]
     ended = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
     sys.stderr.write(ended.stderr)
@@ -118,17 +122,14 @@ def optimised() -> bool:
 
 
 def write_outcome(folder: Path, status: str, reason: str = "", details: str = "") -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / (OUTCOME + ".part")
-    beside.write_text(json.dumps({"status": status, "reason": reason, "details": details}, indent=2), encoding="utf-8")
-    os.replace(beside, folder / OUTCOME)
+    write_whole(folder / OUTCOME, json.dumps({"status": status, "reason": reason, "details": details}, indent=2))
 
 
 class Sweep(Callback):
     """Says in the end what became of each job; the sweep's exit status is 1 if one failed."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        Console().print(f"If this is stopped, go on with the same command and hydra.sweep.dir={config.hydra.sweep.dir}")
+        Console().print(f"If this is stopped, go on with the same command and {typed(SWEEP, config.hydra.sweep.dir)}")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
@@ -137,8 +138,8 @@ class Sweep(Callback):
         failed = sum(outcome["status"] == FAILED for outcome in outcomes.values())
         if failed:
             sys.exit(
-                f"error: {failed} of {len(outcomes)} jobs failed; the same command with hydra.sweep.dir={folder} "
-                "tries them again"
+                f"error: {failed} of {len(outcomes)} jobs failed; the same command with {typed(SWEEP, folder)} tries "
+                "them again"
             )
 
 

@@ -8,11 +8,19 @@ import pytest
 import torch
 from torch import nn
 
-from psnet.checkpoint import AtomicCheckpointIO, CheckpointError, git_revision, load_part, read_checkpoint, versions
+from psnet.checkpoint import (
+    FORM,
+    AtomicCheckpointIO,
+    CheckpointError,
+    git_revision,
+    load_part,
+    read_checkpoint,
+    versions,
+)
 
 
 def test_what_is_written_is_read(tmp_path: Path):
-    content = {"psnet": {"seed": 1}, "state_dict": {"reid.weight": torch.arange(3.0)}}
+    content = {"psnet": {"form": FORM, "seed": 1}, "state_dict": {"reid.weight": torch.arange(3.0)}}
     AtomicCheckpointIO().save_checkpoint(content, tmp_path / "new" / "last.ckpt")
     again = read_checkpoint(tmp_path / "new" / "last.ckpt")
     assert again["psnet"] == content["psnet"]
@@ -21,17 +29,25 @@ def test_what_is_written_is_read(tmp_path: Path):
 
 def test_a_writer_that_dies_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     target = tmp_path / "last.ckpt"
-    AtomicCheckpointIO().save_checkpoint({"psnet": {"epoch": 1}}, target)
+    AtomicCheckpointIO().save_checkpoint({"psnet": {"form": FORM, "epoch": 1}}, target)
 
-    def half(content: object, file: object) -> None:
-        file.write(b"half of it")  # type: ignore[attr-defined]
+    def half(content: object, file: Path) -> None:
+        file.write_bytes(b"half of it")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", half)
     with pytest.raises(OSError, match="No space left"):
-        AtomicCheckpointIO().save_checkpoint({"psnet": {"epoch": 2}}, target)
-    assert read_checkpoint(target)["psnet"] == {"epoch": 1}
+        AtomicCheckpointIO().save_checkpoint({"psnet": {"form": FORM, "epoch": 2}}, target)
+    assert read_checkpoint(target)["psnet"]["epoch"] == 1
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("form", [{}, {"form": FORM + 1}])
+def test_one_in_another_form(tmp_path: Path, form: dict[str, int]):
+    file = tmp_path / "last.ckpt"
+    torch.save({"psnet": {"seed": 1, **form}}, file)
+    with pytest.raises(CheckpointError, match=rf"form {form.get('form', 0)}, and this psnet reads form {FORM}\. Take"):
+        read_checkpoint(file)
 
 
 def test_a_missing_one(tmp_path: Path):

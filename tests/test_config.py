@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,12 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from torchvision import tv_tensors
 
 from evaluate import build_task, build_trainer, scored_dataset
-from psnet.configuration import SettingsError, build, configuration_folder
+from psnet.configuration import SettingsError, build
 from psnet.data.protocol import VARIANTS, variants_of
 from psnet.data.source import MLRSource
 from psnet.metrics import RetrievalMetric
@@ -25,6 +23,7 @@ from psnet.models import VDSRCA, HRNetReID, NAFNet, NoRestoration
 from psnet.phases import own_settings, without_idle_phases
 from psnet.record import row_of
 from psnet.tasks import PSHRNet, Recipe, Task
+from tests.composed import composed
 
 CONF = Path(__file__).parents[1] / "conf"
 NEEDED = {"csv": ["dataset.source.reader.path=x.csv"], "folder": ["dataset.source.reader.root=x"]}
@@ -34,16 +33,6 @@ NEEDED = {"csv": ["dataset.source.reader.path=x.csv"], "folder": ["dataset.sourc
 def options(group: str) -> list[str]:
     files = (file.relative_to(CONF / group).with_suffix("") for file in (CONF / group).rglob("*.yaml"))
     return sorted(file.as_posix() for file in files if file.parent.name != "base")
-
-
-@pytest.fixture(autouse=True)
-def hydra() -> Iterator[None]:
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        yield
-
-
-def composed(*overrides: str) -> DictConfig:
-    return compose("train", ["name=test", "output_dir=unused", *overrides])
 
 
 def check_model(cfg: DictConfig) -> Task:
@@ -219,7 +208,7 @@ def test_phases_that_train_something_stay(model: str):
 
 def check_augmentation(recipe: Recipe) -> None:
     image = tv_tensors.Image(torch.randint(0, 256, (3, *recipe.image_size), dtype=torch.uint8))
-    low, high = recipe.augment(image, image.clone())
+    low, high = recipe.augment(torch.stack([image, image]))
     assert low.dtype == torch.uint8
     assert torch.equal(low, high)
 
@@ -260,11 +249,11 @@ def test_loggers(tmp_path: Path):
 
 
 def test_evaluation():
-    cfg = compose("evaluate", ["checkpoint=x.ckpt", "output_dir=unused"])
+    cfg = composed("checkpoint=x.ckpt", job="evaluate")
     assert cfg.get("dataset") is None
     assert cfg.allow_trained_images is composed().allow_trained_images is False
     assert set(composed().report) == set(cfg.report)
-    assert compose("evaluate", ["checkpoint=x", "output_dir=unused", "dataset=mlr_viper"]).dataset.name == "mlr_viper"
+    assert composed("checkpoint=x", "dataset=mlr_viper", job="evaluate").dataset.name == "mlr_viper"
 
 
 def test_what_is_scored():
@@ -274,7 +263,7 @@ def test_what_is_scored():
     old["dataset"]["source"]["protocol"] = {"rates": [2, 3, 4]}  # from before there were variants
 
     def scored(meta: dict[str, Any], *overrides: str) -> DictConfig:
-        return scored_dataset(compose("evaluate", ["checkpoint=x", "output_dir=unused", *overrides]), meta)
+        return scored_dataset(composed("checkpoint=x", *overrides, job="evaluate"), meta)
 
     assert scored(meta) == meta["dataset"]
     named = scored(meta, "dataset=mlr_viper", "variant=unseen_rates")

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
-from psnet.configuration import configuration_folder
 from psnet.data.manifest import Manifest
 from psnet.evaluation import Evaluation, facts_of, metrics_of, print_table, warnings_of, write_json
 from psnet.metrics import RestorationScore, Retrieval, RetrievalMetric
+from tests.composed import composed
 
 
 def retrieval(good: bool) -> Retrieval:
@@ -70,14 +69,13 @@ def test_json_is_whole_or_not_there(tmp_path: Path):
 
 
 def test_facts_name_both_data_sets(tiny: Manifest):
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        cfg = compose("train", ["dataset=mlr_synthetic", "model=ps_hrnet"])
+    cfg = composed("dataset=mlr_synthetic", "model=ps_hrnet")
     meta = {
         "model": {
             "_target_": "psnet.tasks.PSHRNet",
             "reid": {"backbone": "hrnet_w32", "weights": None},
             "sr": {"_target_": "psnet.models.VDSRCA", "channels": 64},
-            "recipe": {"image_size": [256, 128], "epochs": 71},
+            "recipe": {"image_size": [256, 128], "epochs": 71, "upsampling": "bilinear"},
         },
         "weights": "random",
         "dataset": {"name": "mlr_viper"},
@@ -98,14 +96,13 @@ def test_facts_name_both_data_sets(tiny: Manifest):
     assert facts["Backbone"] == "hrnet_w32, weights before training: random"
     assert facts["Super-resolution"] == "VDSRCA, channels=64"
     assert facts["Input size"] == "256 x 128"
-    assert facts["Up-sampling"] == "bilinear"  # of a checkpoint that does not say
+    assert facts["Up-sampling"] == "bilinear"
     assert "Variant" not in facts
     assert facts["Trained"] == "1,200 steps, to epoch 10 of 71"
     assert facts["Precision"] == "32-true"
     assert facts["Revision"] == "unknown"
     meta["model"]["recipe"]["upsampling"] = "bicubic"  # type: ignore[index]
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        cfg = compose("train", ["dataset=mlr_synthetic", "variant=[unseen_rates,realistic]"])
+    cfg = composed("dataset=mlr_synthetic", "variant=[unseen_rates,realistic]")
     facts = facts_of(Path("last.ckpt"), content, cfg.dataset, tiny, precision="32-true")
     assert facts["Up-sampling"] == "bicubic"
     assert facts["Variant"] == "test_rates [8], degradation realistic"
@@ -118,9 +115,11 @@ def test_queries_without_a_match_are_told():
 
 
 def test_joined_sets_are_not_needed_to_evaluate(tiny: Manifest):
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        dataset = compose("train", ["dataset=mlr_synthetic"]).dataset
-    model = {"_target_": "psnet.tasks.ReID", "recipe": {"image_size": [256, 128], "epochs": 1}}
+    dataset = composed("dataset=mlr_synthetic").dataset
+    model = {
+        "_target_": "psnet.tasks.ReID",
+        "recipe": {"image_size": [256, 128], "epochs": 1, "upsampling": "bilinear"},
+    }
     meta = {
         "model": model,
         "dataset": {"name": "own"},

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 import train as main_job
 from psnet.checkpoint import AtomicCheckpointIO
-from psnet.configuration import SettingsError, build, build_manifest, configuration_folder
+from psnet.configuration import SettingsError, build, build_manifest
 from psnet.data.manifest import Manifest
 from psnet.differences import differences
 from psnet.models import HRNetReID
 from psnet.record import meta_of
 from psnet.tasks import PSHRNet, SuperResolution
+from tests.composed import composed
 from tests.data import trees
 
 SMALL = [
@@ -30,16 +29,6 @@ SMALL = [
     "model.recipe.batch.images=2",
     "loader.workers=0",
 ]
-
-
-@pytest.fixture(autouse=True)
-def hydra() -> Iterator[None]:
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        yield
-
-
-def composed(*overrides: str) -> DictConfig:
-    return compose("train", ["name=test", "output_dir=unused", *overrides])
 
 
 def job(manifest: Manifest, *overrides: str) -> tuple[main_job.Run, dict[str, Any]]:

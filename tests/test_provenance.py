@@ -41,15 +41,9 @@ def meta(trained: Manifest = TRAINED, name: str = "mlr_viper", **more: Any) -> d
     }
 
 
-def old(**more: Any) -> dict[str, Any]:
-    """Of a checkpoint from before these checks."""
-    return {key: value for key, value in meta(**more).items() if key not in ("trained_images", "set_people")}
-
-
 def test_the_data_of_training_need_no_words():
-    for told in (meta(), old()):
-        check_trained_images(told, TRAINED, allow=False)
-        assert notes_on_training(told, "mlr_viper", TRAINED) == []
+    check_trained_images(meta(), TRAINED, allow=False)
+    assert notes_on_training(meta(), "mlr_viper", TRAINED) == []
 
 
 def test_nor_do_they_where_others_were_joined():
@@ -67,9 +61,6 @@ def test_other_rates_of_the_same_split():
     check_trained_images(meta(), varied, allow=False)
     (note,) = notes_on_training(meta(), "mlr_viper", varied)
     assert note.startswith("Trained on mlr_viper, tested on mlr_viper with the same training people")
-    first, second = notes_on_training(old(), "mlr_viper", varied)
-    assert first == note
-    assert "cannot be checked" in second
 
 
 def test_another_set_is_called_another_set():
@@ -77,9 +68,6 @@ def test_another_set_is_called_another_set():
     check_trained_images(meta(), other, allow=False)
     said = "A test across data sets: trained on mlr_viper, tested on caviar."
     assert notes_on_training(meta(), "caviar", other) == [said]
-    first, second = notes_on_training(old(), "caviar", other)
-    assert first == said
-    assert "does not say which images it was trained on" in second
 
 
 def test_another_split_is_refused():
@@ -96,14 +84,6 @@ def test_unless_it_is_allowed_and_then_said():
     assert first.startswith("3 of the 4 query and gallery images were trained on, e.g. 1.png")
     assert "too good" in first
     assert "with other training people: another split, or another set of that name" in second
-
-
-def test_old_checkpoints_cannot_be_checked_and_pass():
-    split = a_set({"train": 5, "query": 1, "gallery": 2})
-    check_trained_images(old(), split, allow=False)
-    first, second = notes_on_training(old(), "mlr_viper", split)
-    assert "another split" in first
-    assert "cannot be checked" in second
 
 
 def test_the_same_images_under_another_name_are_noticed():

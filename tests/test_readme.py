@@ -13,19 +13,20 @@ import runpy
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+import evaluate
 import train as main_job
-from evaluate import evaluate_checkpoint
 from psnet.cli import main as psnet
-from psnet.configuration import configuration_folder
+from psnet.data.manifest import Manifest
 from psnet.data.synthetic import read_synthetic
+from psnet.run_folder import settings_of
+from tests.composed import composed
 from tests.data.real import real_set
 from tests.table.examples import write
 
@@ -92,12 +93,22 @@ def place(tmp_path_factory: pytest.TempPathFactory, drawn: Path) -> Iterator[Pat
         if "PSNET_DATA" in os.environ:
             patch.setenv("PSNET_DATA", str(Path(os.environ["PSNET_DATA"]).resolve()))
         patch.chdir(folder)
+        for module in (main_job, evaluate):
+            patch.setattr(module, "build_manifest", read_once(module.build_manifest))
         yield folder
 
 
-def composed(job: str, *overrides: str) -> DictConfig:
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        return compose(job, list(overrides))
+def read_once(build_manifest: Callable[..., Manifest]) -> Callable[..., Manifest]:
+    """Many commands want the same images, whose reading and hashing takes longer than two steps of training."""
+    kept: dict[str, Manifest] = {}
+
+    def known(dataset: DictConfig, join: DictConfig | None = None) -> Manifest:
+        settings = OmegaConf.to_yaml(OmegaConf.create([dataset.source, join or {}]), resolve=True)
+        if settings not in kept:
+            kept[settings] = build_manifest(dataset, join)
+        return kept[settings]
+
+    return known
 
 
 def shrink(cfg: DictConfig, drawn: Path, folder: str) -> DictConfig:
@@ -113,6 +124,8 @@ def shrink(cfg: DictConfig, drawn: Path, folder: str) -> DictConfig:
         reader.identities, reader.images_per_camera, reader.height, reader.width = 8, 2, 64, 32
         cfg.dataset.source.protocol.train_identities = 4
     cfg.trainer.max_steps = 2
+    if "strategy" in cfg.trainer:  # its processes would each be a pytest
+        cfg.trainer.strategy, cfg.trainer.devices = "auto", 1
     cfg.trainer.enable_model_summary = False
     cfg.loader.workers = 0
     cfg.callbacks, cfg.logger, cfg.untrained = {}, None, False
@@ -142,7 +155,7 @@ def test_all_are_known():
 @pytest.mark.parametrize("words", TRAIN, ids=named)
 def test_train_commands_compose(words: list[str], place: Path):
     for overrides in jobs(words):
-        cfg = composed("train", *overrides, "output_dir=here", "name=run")
+        cfg = composed(*overrides, "output_dir=here", "name=run")
         assert cfg.model["_target_"]
 
 
@@ -156,9 +169,10 @@ def test_train_commands_run(words: list[str], place: Path, drawn: Path):
         finished_run(place, drawn, going_on[0].removeprefix("resume="))
     if any(word.startswith("experiment=transfer") for word in overrides):
         pretrained(place, drawn)
-    cfg = shrink(composed("train", *overrides, "output_dir=here", "name=run"), drawn, f"run{TRAIN.index(words)}")
+    cfg = shrink(composed(*overrides, "output_dir=here", "name=run"), drawn, f"run{TRAIN.index(words)}")
     if cfg.again is not None:
         finished_run(place, drawn, f"{cfg.again}/last.ckpt")
+        cfg = settings_of(cfg.again, cfg, [])
     metrics = main_job.train(cfg)
     assert metrics
     assert (place / cfg.output_dir / "report.html").is_file()
@@ -168,17 +182,17 @@ def test_train_commands_run(words: list[str], place: Path, drawn: Path):
 @pytest.mark.parametrize("words", EVALUATE, ids=named)
 def test_evaluate_commands_run(words: list[str], place: Path, drawn: Path):
     needs(["viper", *words])
-    cfg = composed("evaluate", *words, "output_dir=evaluated", "loader.workers=0")
+    cfg = composed(*words, "output_dir=evaluated", "loader.workers=0", job="evaluate")
     finished_run(place, drawn, cfg.checkpoint)
     queries = 250 if "dataset=caviar" in words else 316
-    assert evaluate_checkpoint(Path(cfg.checkpoint), cfg, place / "evaluated")["queries"] == queries
+    assert evaluate.evaluate_checkpoint(Path(cfg.checkpoint), cfg, place / "evaluated")["queries"] == queries
 
 
 def finished_run(place: Path, drawn: Path, checkpoint: str) -> None:
     """There is a checkpoint of VIPeR at that place."""
     if not (place / checkpoint).is_file():
         overrides = ["dataset=mlr_viper", "model=ps_hrnet_small", "output_dir=here", "name=run"]
-        main_job.train(shrink(composed("train", *overrides), drawn, str(Path(checkpoint).parent)))
+        main_job.train(shrink(composed(*overrides), drawn, str(Path(checkpoint).parent)))
 
 
 def pretrained(place: Path, drawn: Path) -> None:
@@ -186,7 +200,7 @@ def pretrained(place: Path, drawn: Path) -> None:
     for experiment, folder in (("small/id", "outputs/pretrained"), ("small/sr", "outputs/pretrained_sr")):
         if not (place / folder / "last.ckpt").is_file():
             overrides = ["dataset=mlr_synthetic", f"experiment={experiment}", "output_dir=here", "name=run"]
-            main_job.train(shrink(composed("train", *overrides), drawn, folder))
+            main_job.train(shrink(composed(*overrides), drawn, folder))
 
 
 @pytest.mark.slow

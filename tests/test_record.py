@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from psnet.configuration import configuration_folder
 from psnet.data.manifest import Manifest
 from psnet.record import given_checkpoints, given_digests, meta_of, row_of, run_of, weights_of
+from tests.composed import composed
 
 RECIPE = {"image_size": [64, 32], "epochs": 3}
 REID = {"_target_": "psnet.tasks.ReID", "view": "low", "reid": {"weights": None}, "recipe": RECIPE}
@@ -22,8 +21,7 @@ PAIR = {"_target_": "psnet.tasks.PSHRNet", "sr": {"_target_": "psnet.models.VDSR
 
 @pytest.fixture(scope="module")
 def cfg() -> DictConfig:
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        return compose("train", ["dataset=mlr_synthetic", "name=x", "output_dir=y", "dataset.source.protocol.split=0"])
+    return composed("dataset=mlr_synthetic")
 
 
 @pytest.mark.parametrize(
@@ -84,14 +82,46 @@ def test_what_the_weights_have_seen_counts_as_seen(tiny: Manifest, cfg: DictConf
     assert set(second["trained_images"]) == {"ffff", *tiny.train_digests()}
 
 
+def test_origins_in_words(tiny: Manifest, cfg: DictConfig, tmp_path: Path):
+    """A file counts by what it was trained on: not by its path, nor, if that was the same as now, by its split."""
+    (tmp_path / "w32.pth").write_bytes(b"weights")
+    other = replace(tiny, rows=tiny.rows[1:])
+    weights = checkpoint(tmp_path, meta_of(cfg, other, REID))
+    images = len(other.train_digests())
+    trained = f"trained on mlr_synthetic ({images} images, hash {other.hash()[:12]})"
+    model = REID | {"reid": {"weights": weights}}
+    assert meta_of(cfg, tiny, model)["origins"] == {"reid.weights": trained}
+    assert meta_of(cfg, other, model)["origins"] == {"reid.weights": "trained on the same data"}
+    teacher = tmp_path / "teacher"
+    teacher.mkdir()
+    model = PAIR | {"recipe": RECIPE, "teacher_checkpoint": checkpoint(teacher, meta_of(cfg, tiny, model))}
+    model["reid"] = {"weights": str(tmp_path / "w32.pth")}
+    assert meta_of(cfg, tiny, model)["origins"] == {
+        "teacher_checkpoint": "trained on the same data",
+        "teacher.reid.weights": trained,
+        "reid.weights": "w32.pth",
+    }
+
+
 def test_joined_sets_are_not_of_the_data(tiny: Manifest, cfg: DictConfig):
     """Scored with them, as training does, or without, it is the same run."""
     more = tuple(replace(row, sha256="f" * 64, source="more") for row in tiny.split("train"))
     joined = Manifest(tiny.rows + more, {**tiny.roots, "more": Path("more")})
+    cfg = cfg.copy()
+    cfg.join = {"more": {}}
     content = {"psnet": meta_of(cfg, joined, REID), "epoch": 2, "global_step": 12}
     for manifest in (joined, tiny):
         run = run_of(content, cfg.dataset, manifest, "32-true")
         assert run["data_hash"] == run["data_hash_in_training"] == tiny.hash()
+        assert run["joined_hash"] == Manifest(more, {"more": Path("more")}).hash()
+
+
+def test_images_trained_on_are_counted(tiny: Manifest, cfg: DictConfig):
+    content = {"psnet": meta_of(cfg, tiny, REID), "epoch": 2, "global_step": 12}
+    assert run_of(content, cfg.dataset, tiny, "32-true")["searched_and_trained_on"] == 0
+    swapped = tuple(replace(row, split="gallery" if row.split == "train" else "train") for row in tiny.rows)
+    trained = len(tiny.split("train"))
+    assert run_of(content, cfg.dataset, replace(tiny, rows=swapped), "32-true")["searched_and_trained_on"] == trained
 
 
 def test_a_run_has_what_decides_its_line(tiny: Manifest, cfg: DictConfig):

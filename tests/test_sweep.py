@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from psnet.configuration import LONGEST_NAME, job_folder
 from psnet.data.samples import NoSuchSplit
+from psnet.record import given_digests
 from psnet.run_folder import CHECKPOINT, METRICS, write_settings
 from psnet.sweep import Sweep, outcomes_of, run_job
 from tests.tiny import TINY
@@ -41,7 +42,8 @@ class Jobs:
         self.then(cfg)
         folder = Path(cfg.output_dir)
         write_settings(cfg, folder)
-        (folder / METRICS).write_text(json.dumps({"metrics": {"trained": GOOD}}))
+        given = given_digests(OmegaConf.to_container(cfg.model))  # type: ignore[arg-type]
+        (folder / METRICS).write_text(json.dumps({"metrics": {"trained": GOOD}, "run": {"given": given}}))
         return GOOD
 
 
@@ -53,6 +55,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DictCo
 
     def configuration(name: str = "seed=0", **settings: Any) -> DictConfig:
         own = {"name": "x", "group": None, "resume": None, "output_dir": str(tmp_path / "sweep" / name), "seed": 0}
+        own["model"] = {"sr_checkpoint": None}
         return OmegaConf.create(own | settings)
 
     return configuration
@@ -126,6 +129,19 @@ def test_a_folder_of_other_settings_is_kept(job: Callable[..., DictConfig], tmp_
     assert (tmp_path / "sweep" / "seed=0" / METRICS).read_bytes() == before
 
 
+def test_another_file_behind_the_same_path_is_another_run(job: Callable[..., DictConfig], tmp_path: Path):
+    (tmp_path / "sr.ckpt").write_bytes(b"one")
+    model = {"sr_checkpoint": str(tmp_path / "sr.ckpt")}
+    train = Jobs()
+    run_job(job(model=model), train, one)
+    run_job(job(model=model), train, one)
+    assert outcome(tmp_path)["status"] == "finished"
+    (tmp_path / "sr.ckpt").write_bytes(b"another")
+    run_job(job(model=model), train, one)
+    assert len(train.asked) == 1
+    assert "started from other files than are now behind sr_checkpoint. " in outcome(tmp_path)["reason"]
+
+
 def test_a_run_that_left_no_settings_is_named(job: Callable[..., DictConfig], tmp_path: Path):
     run_job(job(), Jobs(), one)
     (tmp_path / "sweep" / "seed=0" / "config.yaml").unlink()
@@ -185,11 +201,11 @@ def test_a_whole_sweep(tmp_path: Path, drawn: Path):
 
 @pytest.mark.slow
 def test_a_sweep_over_two_processes(tmp_path: Path, drawn: Path):
-    """Each job is a command of its own."""
-    two = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.sync_batchnorm=false"]
-    ran = swept(tmp_path / "sweep", drawn, *two, "seed=0,1")
+    """Each job is a command of its own. A split that is not there is skipped all the same."""
+    ran = swept(tmp_path / "sweep", drawn, "trainer=ddp_cpu", "dataset.source.protocol.split=0,-1")
     assert ran.returncode == 0, ran.stderr
-    assert [found["status"] for found in outcomes_of(tmp_path / "sweep").values()] == ["finished"] * 2
+    outcomes = outcomes_of(tmp_path / "sweep").values()
+    assert sorted(found["status"] for found in outcomes) == ["finished", "skipped"]
     for file in (tmp_path / "sweep").rglob(METRICS):
         assert json.loads(file.read_text())["metrics"]["trained"]["queries"] == 8
 

@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 import train as main_job
 from evaluate import evaluate_checkpoint
 from psnet.cli import main as psnet
-from psnet.configuration import build_manifest, configuration_folder
+from psnet.configuration import build_manifest
 from psnet.data.manifest import Manifest
 from psnet.data.samples import DataError
 from psnet.data.synthetic import read_synthetic
+from tests.composed import composed
 
 PROTOCOL = "dataset.source.protocol"
 READER = {"identities": 8, "cameras": 2, "images_per_camera": 2, "height": 64, "width": 32}
@@ -63,8 +62,7 @@ def world(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
         where += ["name=tiny", f"phases_dir={folder / 'phases'}"] if job == "train" else ["checkpoint=unused"]
         root = f"dataset.source.reader.root={drawn}"
         named = any(override == "dataset=mlr_synthetic" for override in overrides)
-        with initialize_config_dir(configuration_folder(), version_base="1.3"):
-            return compose(job, [*overrides, *where, *([root] if named else [])])
+        return composed(*overrides, *where, *([root] if named else []), job=job)
 
     world = World(folder, drawn, folder / "plain" / "last.ckpt", configuration)
     trained(world, "plain", *DATA)
@@ -179,23 +177,6 @@ def test_another_set(world: World, caplog: pytest.LogCaptureFixture):
     assert "too good" not in found.page
     assert found.facts["Trained on"] == "mlr_synthetic"
     assert found.facts["Data set"].startswith("csv")
-
-
-def test_a_checkpoint_from_before_these_checks(world: World):
-    content = torch.load(world.checkpoint, weights_only=True)
-    for key in ("trained_images", "set_people"):
-        del content["psnet"][key]
-    del content["psnet"]["model"]["recipe"]["upsampling"]
-    for key in ("test_rates", "gallery_low_share", "degradation", "rate_per"):
-        del content["psnet"]["dataset"]["source"]["protocol"][key]
-    old = world.folder / "old.ckpt"
-    torch.save(content, old)
-    first, now = scored(world, checkpoint=old), scored(world)
-    assert first.metrics == now.metrics
-    assert first.facts["Up-sampling"] == "bilinear"
-    assert "cannot be checked" not in first.page
-    split = scored(world, *DATA, f"{PROTOCOL}.split=1", checkpoint=old)
-    assert "it cannot be checked whether some are searched for here" in split.page
 
 
 # Training

@@ -19,7 +19,8 @@ from psnet.data.degrade import degrade
 from psnet.data.manifest import Manifest, Row
 from psnet.data.sampler import Draw
 
-Augmentation = Callable[..., tuple[Tensor, Tensor]]
+Augmentation = Callable[[Tensor], Tensor]
+"""Of uint8 images (N, 3, H, W), all N in the same way."""
 
 UPSAMPLINGS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 """Ways to the network's input; bilinear is the method's."""
@@ -96,10 +97,10 @@ class RowImages:
 
 
 class PairDataset(Dataset[PairBatch]):
-    """Training pairs. The augmentation makes the same draw for both images of a pair.
+    """Training pairs.
 
     Args:
-        augment: a torchvision v2 transform, called with (low, high) as uint8 images.
+        augment: a torchvision v2 transform. It is called once with both images of a pair, so its draws are the same.
         rates_anew: each time an image is shown it takes the rate of a random training image of its set and camera,
             which may be a sharp one. So each camera keeps its share of low images, but which they are and how low
             changes. Files that are low already stay as they are. Off, the rates are those of the manifest.
@@ -129,13 +130,14 @@ class PairDataset(Dataset[PairBatch]):
     def __getitem__(self, draw: Draw) -> PairBatch:
         index, seed = draw
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed sees to devices too, which takes longer
             row = self._at_another_rate(self.rows[index])
-            low, high = (tv_tensors.Image(transform.pil_to_tensor(image)) for image in self.images.pair(row))
-            low, high = self.augment(low, high)
+            low, high = self.images.pair(row)
+            different = [low] if low is high else [low, high]
+            images = self.augment(tv_tensors.Image(torch.stack([transform.pil_to_tensor(x) for x in different])))
         return PairBatch(
-            low=_to_unit(low),
-            high=_to_unit(high),
+            low=_to_unit(images[0]),
+            high=_to_unit(images[-1]),
             has_high=torch.tensor(row.has_high),
             label=torch.tensor(self.labels[index]),
             is_low=torch.tensor(row.is_low),

@@ -8,12 +8,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 
+from psnet.atomic import whole
 from psnet.data.degrade import steps_of
 from psnet.data.samples import DataError
 
@@ -96,6 +96,12 @@ class Manifest:
         name = next(iter(self.roots))
         return Manifest(tuple(row for row in self.rows if row.source == name), {name: self.roots[name]})
 
+    def joined_alone(self) -> Manifest:
+        """The training images of others, without the set."""
+        name = next(iter(self.roots))
+        others = {other: root for other, root in self.roots.items() if other != name}
+        return Manifest(tuple(row for row in self.rows if row.source != name), others)
+
     def path(self, row: Row) -> Path:
         return self.roots[row.source] / row.path
 
@@ -171,13 +177,10 @@ def exact(number: float) -> str:
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """One CSV row per image. Written beside and renamed, so that it is whole or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", newline="", encoding="utf-8") as file:
+    with whole(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([field.name for field in fields(Row)])
         writer.writerows(astuple_text(row) for row in manifest.rows)
-    os.replace(beside, path)
 
 
 def read_manifest(path: Path, roots: dict[str, Path]) -> Manifest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from psnet.atomic import write_whole
 from psnet.report import pictures, terms
 from psnet.report.content import Report, RestorationRow
 from psnet.report.curves import cmc_svg
@@ -53,15 +53,7 @@ def write_report(report: Report, path: str | Path) -> Path:
         OSError: the folder cannot be written.
     """
     path = Path(path)
-    text = render(report).encode("utf-8", "backslashreplace")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(text)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+    return write_whole(path, render(report))
 
 
 def mean_restoration(rows: Sequence[RestorationRow]) -> RestorationRow | None:

@@ -15,6 +15,11 @@ def bounds_of(runs: Iterable[Run]) -> list[Run]:
         if "bound" in run.metrics and "teacher" in run.record["phases"]:
             teacher = run.record["phases"]["teacher"]
             own = {"row": "bound", "model": teacher, "phases": {}, "epochs": teacher["recipe"]["epochs"], "steps": 0}
+            own["origins"] = {
+                setting.removeprefix("teacher."): words
+                for setting, words in run.record["origins"].items()
+                if setting.startswith("teacher.")
+            }
             bound = Run(run.path, {**run.record, **own}, {"trained": run.metrics["bound"]})
             bounds[key_of(settings_of(bound)), run.split, run.seed, run.data_hash] = bound
     return list(bounds.values())

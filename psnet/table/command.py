@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from psnet.atomic import write_whole
 from psnet.table.blocks import build_blocks
 from psnet.table.bounds import bounds_of
 from psnet.table.columns import rows_of
@@ -16,7 +17,7 @@ from psnet.table.published import TITLES, read_published
 from psnet.table.runs import Found, find_runs
 from psnet.table.sections import build_sections
 from psnet.table.terminal import print_sections
-from psnet.table.write import csv_text, markdown, write_whole
+from psnet.table.write import csv_text, markdown
 
 
 def make_table(folders: Sequence[Path], out: Path, wandb: bool, console: Console) -> None:
@@ -32,8 +33,8 @@ def make_table(folders: Sequence[Path], out: Path, wandb: bool, console: Console
     lines, twice = build_lines([*found.runs, *bounds_of(found.runs)], list(TITLES))
     blocks = build_blocks(lines, read_published())
     sections, rows, closing = build_sections(blocks, twice), rows_of(blocks), closing_of(found)
-    write_whole(out / "table.md", markdown(sections, closing).encode())
-    write_whole(out / "table.csv", csv_text(rows).encode())
+    write_whole(out / "table.md", markdown(sections, closing))
+    write_whole(out / "table.csv", csv_text(rows))
     picture = write_whole(out / "table.png", draw(blocks))
     print_sections(sections, closing, console)
     console.print("Table:", ", ".join(str(out / f"table.{kind}") for kind in ("md", "csv", "png")), soft_wrap=True)

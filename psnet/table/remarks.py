@@ -101,8 +101,15 @@ def _of_a_line(line: Line, shown: int) -> Iterator[str]:
         yield f"Line {line.number}: {line.stopped}, before its recipe ends: {_names(line.runs, shown)}."
     if line.settings["searched"] != "its own set":
         own = line.dataset in line.settings["trained_on"]
-        warning = "people trained on may be among the queries, and the figures too good" if own else "across sets"
-        yield f"Line {line.number} was scored on other data than it was trained on: {warning}."
+        what = "another split or protocol of the same set" if own else "across sets"
+        yield f"Line {line.number} was scored on other data than it was trained on: {what}."
+    seen = [run for run in line.runs if run.record["searched_and_trained_on"]]
+    if seen:
+        images = max(run.record["searched_and_trained_on"] for run in seen)
+        yield (
+            f"Line {line.number} was scored on images that it was trained on, up to {images:,} in "
+            f"{_names(seen, shown)}: the figures are too good."
+        )
     for key in ("precision", "revision", "versions"):
         values = dict.fromkeys(_text(run.record[key]) for run in line.runs)
         if len(values) > 1:

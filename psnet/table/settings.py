@@ -19,6 +19,7 @@ _KEPT = (
     "image_size",
     "weights",
     "trained_on",
+    "joined_hash",
     "epochs",
 )
 """Of a run's record, as they are."""
@@ -30,8 +31,8 @@ LONGEST = 32
 def settings_of(run: Run) -> Settings:
     """All that decides a figure but split and seed.
 
-    The number of classes follows from the split. A path says nothing that another machine could compare: a given
-    checkpoint counts as given, and a file of weights as what the record says of it in words.
+    The number of classes follows from the split. A path says nothing that another machine could compare: a file that
+    was started from counts as what the record says of its origin in words.
     """
     record = run.record
     settings = {key: record[key] for key in _KEPT}
@@ -39,22 +40,24 @@ def settings_of(run: Run) -> Settings:
     settings["model"], settings["phases"] = record["model"], record["phases"]
     settings["searched"] = "its own set" if record["data_hash"] == record["data_hash_in_training"] else "other data"
     settings["stopped"] = run.stopped
-    weights = (record["model"].get("reid") or {}).get("weights")
-    given = {weights: record["weights"]} if weights not in (None, "imagenet") else {}
-    plain: Settings = _plain(settings, given)
+    origins = {f"{part}.{name}": words for part in ("model", "phases") for name, words in record["origins"].items()}
+    plain: Settings = _plain(settings, origins)
     return plain
 
 
-def _plain(value: Any, weights: Mapping[str, str], key: str = "") -> Any:
-    """Without numbers of classes and paths; 2.0 is 2."""
+def _plain(value: Any, origins: Mapping[str, str], name: str = "") -> Any:
+    """Without numbers of classes and paths; 2.0 is 2.
+
+    Args:
+        origins: words in the place of a path, by dotted name. name: of the value.
+    """
+    if name in origins:
+        return origins[name]
     if isinstance(value, Mapping):
-        return {name: _plain(one, weights, name) for name, one in value.items() if name != "num_classes"}
+        within = f"{name}." if name else ""
+        return {key: _plain(one, origins, within + key) for key, one in value.items() if key != "num_classes"}
     if isinstance(value, list):
-        return [_plain(one, weights) for one in value]
-    if key.endswith("_checkpoint") and value is not None:
-        return "given"
-    if key == "weights" and isinstance(value, str):
-        return weights.get(value, value)
+        return [_plain(one, origins) for one in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

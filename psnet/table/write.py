@@ -1,12 +1,10 @@
-"""table.md and table.csv, and how a file appears whole or not at all."""
+"""The texts of table.md and table.csv."""
 
 from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from psnet.table.columns import Value
 from psnet.table.sections import Section, Sheet
@@ -52,15 +50,3 @@ def csv_text(rows: Sequence[dict[str, Value]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return file.getvalue()
-
-
-def write_whole(path: Path, content: bytes) -> Path:
-    """Beside and renamed: an older file stays until the new one is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path

@@ -6,20 +6,18 @@ import numpy as np
 import torch
 from torchvision import tv_tensors
 
+from psnet.configuration import build
 from psnet.data.dataset import Augmentation
+from tests.composed import composed
 from tests.tasks.tiny import released
 
 HEIGHT, WIDTH = 256, 128
 BORDER = 10
 
 
-def as_image(pixels: np.ndarray) -> tv_tensors.Image:
-    return tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(pixels)))
-
-
 def augmented(augment: Augmentation, *images: np.ndarray, seed: int) -> list[np.ndarray]:
     torch.manual_seed(seed)
-    return [image.numpy() for image in augment(*map(as_image, images))]
+    return [image.numpy() for image in augment(tv_tensors.Image(torch.from_numpy(np.stack(images))))]
 
 
 def found_in(result: np.ndarray, source: np.ndarray) -> tuple[bool, int, int]:
@@ -89,3 +87,17 @@ def test_phase_1_leaves_the_hue():
     assert max(spreads) <= 1.1**3 + 0.02
     assert min(spreads) < 0.93
     assert max(spreads) > 1.07
+
+
+def test_strong_hides_the_same_part_of_both_images():
+    """A light pair: what is hidden is black. The crop's black border is at most 5 wide, so it is left out."""
+    low, high = np.full((2, 3, 128, 64), 200, np.uint8)
+    augment = build(composed("+recipe@x=small", "augment@x.augment=strong").x).augment
+    hidden = []
+    for seed in range(60):
+        first, second = augmented(augment, low, high, seed=seed)
+        assert np.array_equal(first, second)
+        hidden.append((first[:, 6:-6, 6:-6] == 0).mean())
+    shown = np.array(hidden)
+    assert 10 <= (shown > 0).sum() <= 40  # 24 expected
+    assert shown.max() < 0.4

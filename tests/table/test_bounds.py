@@ -10,6 +10,7 @@ import pytest
 from psnet.table.bounds import bounds_of
 from psnet.table.lines import build_lines
 from psnet.table.runs import find_runs
+from psnet.table.settings import settings_of
 from tests.table.examples import write
 
 FIGURES = {"rank1": 0.7, "rank5": 0.8, "rank10": 0.9, "mAP": 0.6}
@@ -35,6 +36,13 @@ def test_one_bound_for_each_teacher(tmp_path: Path):
     assert found is not None
     assert (found.mean, found.size) == (pytest.approx(0.75), 2)
     assert twice == []
+
+
+def test_a_bound_starts_from_what_its_teacher_did(tmp_path: Path):
+    origins = {"sr_checkpoint": "trained on a", "teacher.reid.weights": "trained on b"}
+    with_bound(tmp_path / "a", 0.7, origins=origins, phases__teacher__reid__weights="x.ckpt")
+    (bound,) = bounds_of(find_runs([tmp_path]).runs)
+    assert settings_of(bound)["model"]["reid"]["weights"] == "trained on b"
 
 
 def test_another_teacher_is_another_bound(tmp_path: Path):

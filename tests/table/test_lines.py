@@ -112,7 +112,8 @@ def test_a_long_note_is_cut_but_not_in_full(tmp_path: Path):
 )
 def test_paths_and_the_writing_of_numbers_do_not_matter(tmp_path: Path, more: dict[str, Any]):
     here = {name: value.replace("elsewhere", "here") for name, value in more.items() if isinstance(value, str)}
-    same = {"weights": "w32.pth", "shots": more.get("shots", "single")}
+    origins = {"teacher_checkpoint": "trained on the same data", "reid.weights": "w32.pth"}
+    same = {"weights": "w32.pth", "origins": origins, "shots": more.get("shots", "single")}
     write(tmp_path / "a", "ID+SR+PS", 0.4, 0, **{**here, **same})
     write(tmp_path / "b", "ID+SR+PS", 0.4, 1, **{**more, **same})
     assert len(lines_of(tmp_path)) == 1
@@ -200,8 +201,32 @@ def test_people_who_were_trained_on(tmp_path: Path):
     remarks = [text for text in remarks_on([block]) if "scored on other data" in text]
     assert sorted(text.rpartition(": ")[2] for text in remarks) == [
         "across sets.",
-        "people trained on may be among the queries, and the figures too good.",
+        "another split or protocol of the same set.",
     ]
+    assert not any("too good" in text for text in remarks_on([block]))
+    write(tmp_path / "leaked", "ID", 0.9, seed=1, searched_and_trained_on=12)
+    (leak,) = [text for text in remarks_on([only_block(tmp_path)]) if "too good" in text]
+    assert "up to 12 in" in leak
+    assert "leaked" in leak
+
+
+def test_where_a_run_started_from_counts_and_not_the_file_s_name(tmp_path: Path):
+    """Given files are the same start if they were trained on the same, at whatever path; also those of phases."""
+    old, new = "trained on a (9 images, hash 1)", "trained on a (9 images, hash 2)"
+    for seed, path, words in ((0, "a.ckpt", old), (1, "b.ckpt", old), (2, "a.ckpt", new)):
+        settings = {"model__sr_checkpoint": path, "phases__teacher__reid__weights": path}
+        origins = {"sr_checkpoint": "trained on the same data", "teacher.reid.weights": words}
+        write(tmp_path / str(seed), "ID+SR+PS", 0.4, seed=seed, origins=origins, **settings)
+    lines = only_block(tmp_path).lines
+    assert sorted(len(line.runs) for line in lines) == [1, 2]
+    assert {line.settings["phases"]["teacher"]["reid"]["weights"] for line in lines} == {old, new}
+    assert {line.settings["model"]["sr_checkpoint"] for line in lines} == {"trained on the same data"}
+
+
+def test_other_joined_data_are_another_line(tmp_path: Path):
+    for seed, joined in enumerate(("a" * 64, "b" * 64, "a" * 64)):
+        write(tmp_path / str(seed), "ID", 0.4, seed=seed, trained_on=["mlr_viper", "more"], joined_hash=joined)
+    assert sorted(len(line.runs) for line in only_block(tmp_path).lines) == [1, 2]
 
 
 def test_mixed_makes_are_named(tmp_path: Path):

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import nn
 from torch.utils.data import DataLoader
 
 import train as main_job
-from psnet.configuration import build, configuration_folder
+from psnet.configuration import build
 from psnet.data.dataset import PairBatch
 from psnet.data.manifest import Manifest
+from tests.composed import composed
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:You defined a `validation_step`")]
 
@@ -46,9 +46,8 @@ def let_statistics_settle(network: nn.Module, images: torch.Tensor) -> None:
 
 
 def test_a_few_steps_on_one_batch(tiny: Manifest, tmp_path: Path):
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        small_batch = ["model.recipe.batch.identities=2", "model.recipe.batch.images=2"]
-        cfg = compose("train", ["model=ps_hrnet", "model.reid.weights=null", "loader.workers=0", *small_batch])
+    small_batch = ["model.recipe.batch.identities=2", "model.recipe.batch.images=2"]
+    cfg = composed("model=ps_hrnet", "model.reid.weights=null", "loader.workers=0", *small_batch)
     run = main_job.Run(cfg, tiny)
     cfg.model.reid.num_classes = run.num_classes
     model: Any = OmegaConf.to_container(cfg.model, resolve=True)

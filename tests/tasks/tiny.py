@@ -7,15 +7,15 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from hydra import compose, initialize_config_dir
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from psnet.configuration import build, configuration_folder
+from psnet.configuration import build
 from psnet.data.dataset import PairBatch
 from psnet.models import ReIDFeatures
 from psnet.tasks import Recipe, Task
+from tests.composed import composed
 
 SIZE = (8, 4)
 
@@ -47,8 +47,7 @@ def tiny_batch(people: int = 4, seed: int = 0) -> PairBatch:
 
 def released(name: str) -> Recipe:
     """A recipe of conf/, as composed."""
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        recipe: Recipe = build(compose("train", ["name=test", "output_dir=unused", f"+recipe@x={name}"]).x)
+    recipe: Recipe = build(composed(f"+recipe@x={name}").x)
     return recipe
 
 

@@ -1,0 +1,69 @@
+"""What cannot work is said before anything is trained, in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import wandb
+
+import train as main_job
+from psnet.configuration import SettingsError
+from psnet.data.samples import DataError
+from tests.job.world import World
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "message"),
+    [
+        (["model.recipe.image_size=[60,32]"], SettingsError, r"image_size=\[60, 32\] must be .*multiples of 32"),
+        (["model.recipe.batch.identities=5"], DataError, r"a batch needs 5 identities, the training set has 4"),
+        (
+            ["model.reid.backbone=hrnet_w33"],
+            SettingsError,
+            r"'hrnet_w33' is not a model of timm; near it are hrnet_w32",
+        ),
+        (["dataset.shots=both"], SettingsError, r"shots='both' must be multi or single"),
+        (["dataset.source.reader.seed=???"], SettingsError, r"dataset\.source\.reader\.seed has no value; give"),
+        (["model.view=side"], SettingsError, r"model\.view='side' must be high"),
+        (["logger=wandb", "logger.mode=maybe"], SettingsError, r"logger\.mode='maybe' must be auto"),
+        (["dataset.source.protocol.low_cameras=[7]"], DataError, r"7"),
+    ],
+)
+def test_wrong_settings(world: World, overrides: list[str], error: type[Exception], message: str):
+    with pytest.raises(error, match=message):
+        main_job.train(world.compose("wrong", "hrnet_reid_small", *overrides))
+    assert wandb.run is None
+    assert not (world.folder / "wrong" / "last.ckpt").exists()
+
+
+def test_the_last_phase_is_checked_before_the_first_is_trained(world: World):
+    cfg = world.compose("wrong", "ps_hrnet_demo", "model.recipe.batch.identities=5", "seed=9")
+    cfg.phases_dir = str(world.folder / "none")
+    with pytest.raises(DataError, match="a batch needs 5 identities"):
+        main_job.train(cfg)
+    assert not (world.folder / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["train.py", "dataset=mlr_viper", "dataset.source.reader.root=no/where"], "no/where"),
+        (["evaluate.py", "checkpoint=no.ckpt"], "checkpoint no.ckpt does not exist"),
+        (["evaluate.py"], "no checkpoint is given; say checkpoint=PATH"),
+        (["train.py", "dataset=folder"], "dataset.source.reader.root has no value; give"),
+    ],
+)
+def test_a_shell_sees_one_line(tmp_path: Path, command: list[str], message: str):
+    root = Path(__file__).parents[2]
+    ran = subprocess.run(
+        [sys.executable, *command, f"hydra.run.dir={tmp_path}"], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("error: ")
+    assert message in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -1,0 +1,67 @@
+"""A run that was stopped goes on to where an unbroken one ends, or is refused."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+import train as main_job
+from psnet.checkpoint import CheckpointError
+from tests.job.world import Ran, World, assert_same_weights, phases, run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("workers", [0, 2])  # workers fetch before Lightning says which epoch it is
+def test_a_run_that_goes_on_ends_where_an_unbroken_one_does(whole: Ran, world: World, workers: int):
+    # given, since phases of another trainer would be others
+    kept = [f"model.teacher_checkpoint={phases(world)['teacher'] / 'model.ckpt'}"]
+    kept += [f"model.sr_checkpoint={phases(world)['sr_start'] / 'model.ckpt'}"]
+    kept += [f"loader.workers={workers}", "untrained=false"]
+    half = run(world, f"half{workers}", "ps_hrnet_demo", "trainer.max_epochs=1", *kept, epochs=2)
+    on = run(world, f"on{workers}", "ps_hrnet_demo", f"resume={half.folder / 'last.ckpt'}", *kept, epochs=2)
+    assert_same_weights(on.folder / "last.ckpt", whole.folder / "last.ckpt")
+    assert on.metrics == whole.metrics
+
+
+def test_a_finished_run_is_scored_again(whole: Ran, world: World, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO):
+        again = run(world, "over", "ps_hrnet_demo", f"resume={whole.folder / 'last.ckpt'}", epochs=2)
+    assert "nothing is left to train" in caplog.text
+    assert_same_weights(again.folder / "last.ckpt", whole.folder / "last.ckpt")
+    assert again.metrics == whole.metrics
+
+
+@pytest.mark.parametrize(
+    ("model", "overrides", "message"),
+    [
+        ("ps_hrnet_demo", ["dataset.source.protocol.split=1"], "was trained on other data .* same dataset settings"),
+        ("ps_hrnet_demo", ["model.reid.max_weights=[1,1,1,1]"], r"of another model: reid\.max_weights=\[0\.5, 0\.2, "),
+        ("ps_hrnet_demo", ["model.sr.blocks=2"], r"of another model: sr\.blocks=6 where 2 is wanted"),
+        ("hrnet_reid_small", [], r"of another model: _target_=psnet\.tasks\.PSHRNet where psnet\.tasks\.ReID"),
+    ],
+)
+def test_going_on_with_something_else_is_refused(
+    whole: Ran, world: World, model: str, overrides: list[str], message: str
+):
+    cfg = world.compose("other", model, f"resume={whole.folder / 'last.ckpt'}", *overrides)
+    with pytest.raises(CheckpointError, match=message):
+        main_job.train(cfg)
+
+
+def test_other_settings_of_a_run_that_goes_on_are_said(whole: Ran, world: World, caplog: pytest.LogCaptureFixture):
+    run(
+        world,
+        "louder",
+        "ps_hrnet_demo",
+        f"resume={whole.folder / 'last.ckpt'}",
+        "model.ps_weight=0.1",
+        "untrained=false",
+    )
+    assert "goes on with other settings: ps_weight=0.5 where 0.1 is wanted, recipe.epochs=2 where 1" in caplog.text
+
+
+def test_resuming_from_nothing(world: World):
+    with pytest.raises(CheckpointError, match=r"checkpoint nowhere\.ckpt does not exist"):
+        main_job.train(world.compose("unused", "hrnet_reid_small", "resume=nowhere.ckpt"))
