@@ -17,7 +17,7 @@ from psnet.table.settings import Settings, key_of, settings_of
 SHORT = 12
 """Hexadecimal digits of a hash that are shown."""
 
-_OF_THE_RUN = {"split", "seed", "finished", "steps", "data_hash", "data_hash_in_training", "origins"}
+_OF_THE_RUN = {"split", "seed", "finished", "steps", "data_hash", "data_hash_in_training", "origins", "given"}
 """What differs between two runs in any case, or as a consequence."""
 
 
