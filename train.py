@@ -22,9 +22,11 @@ from torch import nn
 
 from evaluate import build_retrieval, build_task, build_trainer, evaluate_checkpoint
 from psnet.checkpoint import AtomicCheckpointIO, read_checkpoint, versions
-from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder, typed
+from psnet.command_line import first_names, typed
+from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder
 from psnet.data.datamodule import MLRDataModule
-from psnet.data.manifest import Manifest, write_manifest
+from psnet.data.manifest import Manifest
+from psnet.data.manifest_file import write_manifest
 from psnet.phases import (
     NEEDED,
     Settings,
@@ -38,15 +40,7 @@ from psnet.phases import (
 from psnet.processes import is_first
 from psnet.provenance import check_trained_images
 from psnet.record import given_checkpoints, given_digests, meta_of
-from psnet.run_folder import (
-    CHECKPOINT,
-    MANIFEST,
-    METRICS,
-    check_same_data,
-    check_same_files,
-    settings_of,
-    write_settings,
-)
+from psnet.run_folder import CHECKPOINT, MANIFEST, check_same_data, check_same_files, settings_of, write_settings
 from psnet.sweep import run_job
 from psnet.tasks import Recipe, Task
 
@@ -76,27 +70,21 @@ def train(cfg: DictConfig) -> dict[str, float]:
         DataError, CheckpointError, WeightsError: what a user can put right, before any training begins where that can
             be known.
     """
-    cfg = copy.deepcopy(cfg)
     if cfg.resume is not None:
         read_checkpoint(cfg.resume)  # a wrong path is known before the data are read
     folder = Path(cfg.output_dir)
     run = Run(cfg, build_manifest(cfg.dataset, cfg.join))
-    settings_as_given = copy.deepcopy(cfg)
-    if "reid" in cfg.model:
-        cfg.model.reid.num_classes = run.num_classes
-    settings: Any = OmegaConf.to_container(cfg.model, resolve=True)
-    model = without_idle_phases(settings)
+    model = model_of(run)
     if cfg.resume is not None:
         check_resume(cfg.resume, own_settings(model), run.manifest, given_digests(model))
     check_unseen(run, model)
     check(run, model)
     if is_first():
-        write_settings(settings_as_given, folder)
+        write_settings(cfg, folder)
         write_manifest(run.manifest, folder / MANIFEST)
         if cfg.again is not None:
             check_same_data(cfg.again, folder)
-            if (Path(cfg.again) / METRICS).is_file():
-                check_same_files(Path(cfg.again), given_digests(model))
+            check_same_files(Path(cfg.again), given_digests(model))
     parts = build_parts(run, model)
     try:
         checkpoint = fit(run, model, folder, cfg.name, resume=cfg.resume, **parts)
@@ -105,6 +93,15 @@ def train(cfg: DictConfig) -> dict[str, float]:
             log.warning("stopped; go on with the same command and %s", typed("resume", folder / CHECKPOINT))
         raise
     return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest, parts.get("teacher"))
+
+
+def model_of(run: Run) -> Settings:
+    """The model's settings, resolved, with a class for each person to train on."""
+    cfg = copy.deepcopy(run.cfg)
+    if "reid" in cfg.model:
+        cfg.model.reid.num_classes = run.num_classes
+    settings: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    return without_idle_phases(settings)
 
 
 def check_unseen(run: Run, model: Settings) -> None:
@@ -233,7 +230,7 @@ def unused(folder: Path, name: str) -> str:
 def main(cfg: DictConfig) -> float:
     try:
         if cfg.again is not None:
-            cfg = settings_of(cfg.again, cfg, given_settings())
+            cfg = settings_of(cfg.again, cfg, first_names(HydraConfig.get().overrides.task))
         sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
         metrics = run_job(cfg, train, processes) if sweeps else train(cfg)
     except USER_ERRORS as error:
@@ -244,12 +241,6 @@ def main(cfg: DictConfig) -> float:
 def processes(cfg: DictConfig) -> int:
     """How many a run would have."""
     return build_trainer(cfg.trainer, logger=False).world_size
-
-
-def given_settings() -> set[str]:
-    """The first names of what the command line says: of `loader.workers=0` loader, of `+dataset@join.more=csv` join."""
-    names = (word.lstrip("+~").partition("=")[0].rpartition("@")[2] for word in HydraConfig.get().overrides.task)
-    return {name.partition(".")[0].partition("/")[0] for name in names}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from psnet.atomic import write_whole
-from psnet.configuration import typed
+from psnet.command_line import typed
 from psnet.evaluation import SHOWN, SYSTEMS
 from psnet.report.terms import metric_value, term
 

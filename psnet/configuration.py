@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,32 +56,6 @@ def job_folder(overrides: str) -> str:
 
 
 OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
-
-
-def setting(name: str, value: object) -> str:
-    """As Hydra reads it, whatever characters the value has.
-
-    >>> setting("resume", "outputs/last.ckpt"), setting("resume", "multirun/split=0,dataset=mlr_viper/Ann's.ckpt")
-    ('resume=outputs/last.ckpt', "resume='multirun/split=0,dataset=mlr_viper/Ann\\\\'s.ckpt'")
-    """
-    text = str(value)
-    if re.fullmatch(r"[\w./:+-]+", text):
-        return f"{name}={text}"
-    escaped = text.replace("'", r"\'")
-    return f"{name}='{escaped}'"
-
-
-def typed(name: str, value: object) -> str:
-    """As one types it in a shell.
-
-    >>> print(typed("resume", "multirun/split=0,dataset=mlr_viper/last.ckpt"))
-    "resume='multirun/split=0,dataset=mlr_viper/last.ckpt'"
-    """
-    word = setting(name, value)
-    if word == f"{name}={value}":
-        return word
-    escaped = re.sub(r'([\\"$`])', r"\\\1", word)
-    return f'"{escaped}"'
 
 
 def build(settings: Mapping[str, Any], **arguments: Any) -> Any:

@@ -177,7 +177,8 @@ def check_resume(path: Path, model: Settings, manifest: Manifest, given: Mapping
     refused = {key: pair for key, pair in network.items() if key.rpartition(".")[2] not in _NOT_COMPARED}
     if refused:
         raise CheckpointError(f"{path} is of another model: {_text(refused)}. Go on with the same model")
-    starts = {key for key in differences(given, meta["given"]) if not key.startswith("teacher")}  # it is loaded anew
+    loaded_anew = tuple(name for need in NEEDED if not need.in_student for name in (need.given, f"{need.phase}."))
+    starts = {key for key in differences(given, meta["given"]) if not key.startswith(loaded_anew)}
     if starts:
         raise CheckpointError(
             f"{path} was started from other files than are now behind {', '.join(sorted(starts))}, and a run that goes "

@@ -84,15 +84,22 @@ def check_same_data(again: str | Path, folder: Path) -> None:
 
 
 def check_same_files(folder: Path, given: Mapping[str, str]) -> None:
-    """A finished run in a folder must have started from the very files that are named now.
+    """A run in a folder, if it is finished, must have started from the very files that are named now.
 
     Args:
         given: digests of those files, see `psnet.record.given_digests`.
 
     Raises:
-        SettingsError: it has not.
+        SettingsError: it has not, or does not say.
     """
-    then = json.loads((folder / METRICS).read_text(encoding="utf-8"))["run"]["given"]
+    if not (folder / METRICS).is_file():
+        return
+    then = json.loads((folder / METRICS).read_text(encoding="utf-8")).get("run", {}).get("given")
+    if then is None:
+        raise SettingsError(
+            f"{folder / METRICS} does not say which files the run was started from, as an earlier psnet wrote it. "
+            "Start the run anew in another folder"
+        )
     others = differences(given, then)
     if others:
         raise SettingsError(

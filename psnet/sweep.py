@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from psnet.atomic import write_whole
-from psnet.configuration import USER_ERRORS, SettingsError, build_manifest, setting, typed
+from psnet.command_line import setting, typed
+from psnet.configuration import USER_ERRORS, SettingsError, build_manifest
 from psnet.data.samples import NoSuchSplit
 from psnet.record import given_digests
 from psnet.run_folder import CHECKPOINT, METRICS, SETTINGS, check_same_files, differ

@@ -34,9 +34,7 @@ SMALL = [
 def job(manifest: Manifest, *overrides: str) -> tuple[main_job.Run, dict[str, Any]]:
     """A run on a data set, and its model's settings, as `train.train` has them."""
     run = main_job.Run(composed(*SMALL, *overrides), manifest)
-    run.cfg.model.reid.num_classes = run.num_classes
-    model: Any = OmegaConf.to_container(run.cfg.model, resolve=True)
-    return run, model
+    return run, main_job.model_of(run)
 
 
 @pytest.mark.parametrize(("settings", "length"), [([], 6144), (["model.reid.pool_sizes=[4,3,2,1]"], 7424)])

@@ -10,7 +10,8 @@ from pathlib import Path
 from rich.progress import track
 
 from psnet.data.dataset import RowImages
-from psnet.data.manifest import Manifest, Row, exact, write_manifest
+from psnet.data.manifest import Manifest, Row, exact
+from psnet.data.manifest_file import write_manifest
 from psnet.data.readers.table import LOW
 from psnet.data.samples import NO_CAMERA, DataError
 

@@ -5,19 +5,13 @@ With the source images it makes the set again bit for bit.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from psnet.atomic import whole
-from psnet.data.degrade import steps_of
 from psnet.data.samples import DataError
-
-log = logging.getLogger(__name__)
 
 SPLITS = ("train", "query", "gallery")
 
@@ -93,14 +87,15 @@ class Manifest:
 
     def without_joined(self) -> Manifest:
         """The set alone, without the training images of others."""
-        name = next(iter(self.roots))
-        return Manifest(tuple(row for row in self.rows if row.source == name), {name: self.roots[name]})
+        return self._of(list(self.roots)[:1])
 
     def joined_alone(self) -> Manifest:
         """The training images of others, without the set."""
-        name = next(iter(self.roots))
-        others = {other: root for other, root in self.roots.items() if other != name}
-        return Manifest(tuple(row for row in self.rows if row.source != name), others)
+        return self._of(list(self.roots)[1:])
+
+    def _of(self, sources: Sequence[str]) -> Manifest:
+        rows = tuple(row for row in self.rows if row.source in sources)
+        return Manifest(rows, {source: self.roots[source] for source in sources})
 
     def path(self, row: Row) -> Path:
         return self.roots[row.source] / row.path
@@ -173,85 +168,6 @@ def exact(number: float) -> str:
     ('3', '2.6666666666666665')
     """
     return repr(number).removesuffix(".0")
-
-
-def write_manifest(manifest: Manifest, path: Path) -> None:
-    """One CSV row per image. Written beside and renamed, so that it is whole or absent."""
-    with whole(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([field.name for field in fields(Row)])
-        writer.writerows(astuple_text(row) for row in manifest.rows)
-
-
-def read_manifest(path: Path, roots: dict[str, Path]) -> Manifest:
-    """The set that `write_manifest` wrote; the images lie under `roots`.
-
-    Training images of sets that were joined, and have no root here, are left out; they can be joined again.
-
-    Raises:
-        DataError: the file is missing, is no manifest, or is that of another set.
-    """
-    if not path.is_file():
-        raise DataError(
-            f"manifest {path} does not exist; write one with `psnet build-mlr`, or leave dataset.source.manifest out"
-        )
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = tuple(_parse(csv.DictReader(file), path))
-    own = tuple(row for row in rows if row.source in roots)
-    others = [row for row in rows if row.source not in roots]
-    if others and not (own and all(row.split == "train" for row in others)):
-        raise DataError(f"{path} names the source {others[0].source!r}, but the sources given are {sorted(roots)}")
-    if others:
-        names = sorted({row.source for row in others})
-        log.warning("%s: %d training images of the joined %s are left out; join them again", path, len(others), names)
-    return Manifest(own, roots)
-
-
-def _parse(records: Iterable[dict[str, str]], path: Path) -> Iterator[Row]:
-    for number, r in enumerate(records, start=2):
-        try:
-            yield Row(
-                path=r["path"],
-                pid=int(r["pid"]),
-                camid=int(r["camid"]),
-                split=r["split"],
-                rate=float(r["rate"]),
-                degradation=_degradation(r),
-                seed=int(r["seed"]),
-                sha256=r["sha256"],
-                high=r["high"],
-                native_low=r["native_low"] == "True",
-                source=r["source"],
-                high_sha256=r["high_sha256"],
-            )
-        except DataError as error:
-            raise DataError(f"{path}, line {number}: {error}") from error
-        except (KeyError, ValueError, TypeError) as error:
-            raise DataError(f"{path}, line {number}: not a row of a manifest ({error!r})") from error
-
-
-def _degradation(record: dict[str, str]) -> str:
-    text = record["interpolation"] if "interpolation" in record else record["degradation"]  # its name before
-    if text:
-        steps_of(text)  # what nobody can make is known now
-    return text
-
-
-def check_sources(manifest: Manifest, sha256: dict[str, str]) -> None:
-    """Raise if a source image, or a sharp twin, is not the one the manifest was written for.
-
-    Args:
-        sha256: by path, of the files as they are now.
-    """
-    files = {row.path: row.sha256 for row in manifest.rows}
-    files |= {row.high: row.high_sha256 for row in manifest.rows if row.high}
-    changed = [path for path, expected in files.items() if sha256.get(path) not in (None, expected)]
-    lost = [path for path in files if path not in sha256]
-    if changed or lost:
-        raise DataError(
-            f"the images are not those of the manifest: {len(changed)} differ {changed[:3]}, {len(lost)} are missing "
-            f"{lost[:3]}. Use the files it was made from, or leave dataset.source.manifest out to make a new one."
-        )
 
 
 def posix(path: Path | None) -> str:

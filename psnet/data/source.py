@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from psnet.data.manifest import Manifest, check_sources, posix, read_manifest
+from psnet.data.manifest import Manifest, posix
+from psnet.data.manifest_file import check_sources, read_manifest
 from psnet.data.protocol import MLRProtocol, variants_of
 from psnet.data.readers import describe
 from psnet.data.roles import build_manifest

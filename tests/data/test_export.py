@@ -12,7 +12,8 @@ import torch
 from psnet.data import export as module
 from psnet.data.dataset import EvalDataset, PairDataset
 from psnet.data.export import export, seen_path
-from psnet.data.manifest import Manifest, read_manifest, write_manifest
+from psnet.data.manifest import Manifest
+from psnet.data.manifest_file import read_manifest, write_manifest
 from psnet.data.protocol import MLRProtocol
 from psnet.data.readers import read_csv
 from psnet.data.samples import DataError

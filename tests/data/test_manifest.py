@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from psnet.data.manifest import Manifest, Row, check_sources, read_manifest, write_manifest
+from psnet.data.manifest import Manifest, Row
+from psnet.data.manifest_file import check_sources, read_manifest, write_manifest
 from psnet.data.samples import DataError
 
 

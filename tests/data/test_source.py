@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from psnet.data.manifest import Manifest, write_manifest
+from psnet.data.manifest import Manifest
+from psnet.data.manifest_file import write_manifest
 from psnet.data.protocol import MLRProtocol
 from psnet.data.readers import read_folder, read_viper
 from psnet.data.samples import DataError, Sample, SampleSet

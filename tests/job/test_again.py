@@ -10,6 +10,7 @@ import pytest
 from omegaconf import DictConfig
 
 import train as main_job
+from psnet.command_line import first_names
 from psnet.configuration import SettingsError
 from psnet.run_folder import settings_of
 from tests.composed import composed
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 def again(folder: Path, output: Path, *given: str) -> DictConfig:
     cfg = composed(f"again={folder}", f"output_dir={output}", *given)
-    return settings_of(folder, cfg, [word.partition(".")[0].partition("=")[0] for word in given])
+    return settings_of(folder, cfg, first_names(given))
 
 
 def test_a_run_is_made_again_from_its_folder_alone(whole: Ran, world: World):
@@ -49,6 +50,20 @@ def test_a_repetition_may_be_done_otherwise_but_do_nothing_else(whole: Ran, tmp_
         again(whole.folder, tmp_path, "loader.workers=1", "seed=1", "model.margin=0.2")
     with pytest.raises(SettingsError, match="would replace the one it repeats; give another"):
         again(whole.folder, whole.folder)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({"reid.weights": "0123"}, "other files than are now behind reid.weights. Put back"), (None, "an earlier psnet")],
+)
+def test_other_weights_are_not_the_same_run(whole: Ran, tmp_path: Path, given: dict[str, str] | None, message: str):
+    shutil.copytree(whole.folder, tmp_path / "then", ignore=shutil.ignore_patterns("wandb", "*.ckpt"))
+    metrics = tmp_path / "then" / "metrics.json"
+    content = json.loads(metrics.read_text())
+    content["run"]["given"] = given
+    metrics.write_text(json.dumps(content))
+    with pytest.raises(SettingsError, match=message):
+        main_job.train(again(tmp_path / "then", tmp_path / "now"))
 
 
 def test_other_data_are_not_the_same_run(whole: Ran, world: World, tmp_path: Path):

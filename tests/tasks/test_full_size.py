@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from omegaconf import OmegaConf
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -49,8 +48,7 @@ def test_a_few_steps_on_one_batch(tiny: Manifest, tmp_path: Path):
     small_batch = ["model.recipe.batch.identities=2", "model.recipe.batch.images=2"]
     cfg = composed("model=ps_hrnet", "model.reid.weights=null", "loader.workers=0", *small_batch)
     run = main_job.Run(cfg, tiny)
-    cfg.model.reid.num_classes = run.num_classes
-    model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    model = main_job.model_of(run)
     torch.manual_seed(1)
     teacher = build(model["teacher"]["reid"])
     task, _, data = main_job.build_phase(run, model, teacher=teacher)
