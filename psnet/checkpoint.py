@@ -65,7 +65,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise CheckpointError(f"{file} cannot be read as a checkpoint ({type(error).__name__}: {error})") from error
+        raise CheckpointError(
+            f"{file} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, or none. Give a .ckpt "
+            "file that train.py wrote"
+        ) from error
     if not isinstance(content, dict) or not content.get("psnet"):
         raise CheckpointError(f"{file} is not a checkpoint of psnet: it does not say how it was made (key 'psnet')")
     form = content["psnet"].get("form", 0)

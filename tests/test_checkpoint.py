@@ -63,6 +63,15 @@ def test_a_truncated_one(tmp_path: Path):
         read_checkpoint(file)
 
 
+@pytest.mark.parametrize("content", [b"", b"<html>a page</html>", b"\x80\x02 half a pickle"])
+def test_any_other_file_in_one_line(tmp_path: Path, content: bytes):
+    """PyTorch's own message has a dozen lines, about options that nobody here has."""
+    (tmp_path / "page.ckpt").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"page\.ckpt cannot be read .* Give a \.ckpt file") as error:
+        read_checkpoint(tmp_path / "page.ckpt")
+    assert len(str(error.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize("content", [{"state_dict": {}}, [1, 2]])
 def test_somebody_elses(tmp_path: Path, content: object):
     torch.save(content, tmp_path / "other.ckpt")

@@ -116,7 +116,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise WeightsError(f"{path} is not a file of PyTorch weights: {error}") from error
+        raise WeightsError(
+            f"{path} is not a file of PyTorch weights ({type(error).__name__}); give the network's official .pth, or a "
+            "last.ckpt that train.py wrote"
+        ) from error
     state: dict[str, Tensor] = content.get("state_dict", content)
     return state
 

@@ -202,8 +202,9 @@ def test_weights_that_cannot_be_had(tmp_path: Path):
         HRNetReID(3, SMALL, str(tmp_path / "nowhere.pth"))
     text = tmp_path / "text.pth"
     text.write_text("no weights")
-    with pytest.raises(WeightsError, match="not a file of PyTorch weights"):
+    with pytest.raises(WeightsError, match="not a file of PyTorch weights") as error:
         HRNetReID(3, SMALL, str(text))
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_without_a_network_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
