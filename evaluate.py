@@ -22,14 +22,16 @@ from psnet.configuration import USER_ERRORS, build, build_manifest, configuratio
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.dataset import EvalDataset
 from psnet.data.manifest import Manifest
+from psnet.embeddings import save_embeddings
 from psnet.evaluation import Evaluation, facts_of, metrics_of, print_table, report_of, warnings_of, write_json
 from psnet.metrics import RetrievalMetric
 from psnet.models import HRNetReID
 from psnet.precision import resolve_precision
-from psnet.processes import is_first
+from psnet.processes import exit_as_shells_do, is_first
 from psnet.provenance import check_trained_images, notes_on_training
 from psnet.record import run_of
 from psnet.report import write_report
+from psnet.scoring import embeddings_of, notes_on_images
 from psnet.tasks import Recipe, ReID, Task
 
 log = logging.getLogger("psnet")
@@ -80,7 +82,8 @@ def score(task: Task, manifest: Manifest, seen: Mapping[str, Any], cfg: DictConf
     """One pass over query and gallery. seen: `input_of` the model."""
     data = MLRDataModule(manifest, **seen, **cfg.loader)
     trainer = build_trainer(cfg.trainer, logger=False, enable_checkpointing=False, enable_model_summary=False)
-    trainer.test(task, datamodule=data, verbose=False)
+    with exit_as_shells_do():
+        trainer.test(task, datamodule=data, verbose=False)
     return Evaluation(task.retrieval_result, task.restoration_scores)
 
 
@@ -139,10 +142,16 @@ def evaluate_checkpoint(
     precision = str(resolve_precision(cfg.trainer.precision))
     facts = facts_of(checkpoint, content, dataset, manifest, precision)
     notes = [*warnings_of(metrics), *notes_on_training(meta, dataset.name, manifest)]
+    if trained.retrieval is not None:
+        notes += notes_on_images(trained.retrieval.query, trained.retrieval.gallery)
     if is_first():
         run = run_of(content, dataset, manifest, precision)
         write_card(folder / "card.md", checkpoint, metrics, facts, model)
-        report = report_of(task.eval(), trained, metrics, facts, notes, EvalDataset(manifest, **seen), **cfg.report)
+        images = EvalDataset(manifest, **seen)
+        if cfg.get("embeddings") and trained.retrieval is not None:
+            kept = embeddings_of(trained.retrieval, [row.path for row in images.rows], str(checkpoint))
+            log.info("Embeddings: %s", save_embeddings(kept, Path(cfg.embeddings)))
+        report = report_of(task.eval(), trained, metrics, facts, notes, images, **cfg.report)
         print_table(metrics, write_report(report, folder / "report.html"))
         for note in notes:
             log.warning("%s", note)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from psnet.atomic import write_whole
+from psnet.browsing import browser_of
 from psnet.data.dataset import EvalDataset
 from psnet.data.manifest import Manifest
 from psnet.data.protocol import variants_of
-from psnet.metrics import RestorationScore, Retrieval, chance, cmc, overall, per_rate, summarise
-from psnet.pictures import choose_queries, choose_restorations, ranked_list, restorations
-from psnet.report import RateRow, Report, RestorationRow, Row
+from psnet.findings import Findings, findings_of, shares
+from psnet.metrics import Interval, RestorationScore, Retrieval, chance, overall, summarise
+from psnet.pictures import choose_queries, choose_restorations, ranked_list, restorations, with_thumbnails
+from psnet.report import RateRow, Report, RestorationRow, Row, room_for_thumbnails
 from psnet.report.terms import metric_value, term
 from psnet.tasks import Task
 
@@ -41,6 +44,11 @@ class Evaluation:
     retrieval: Retrieval | None
     restoration: list[RestorationScore]
 
+    @cached_property
+    def findings(self) -> Findings | None:
+        """All figures, with how far to trust them."""
+        return None if self.retrieval is None else findings_of(self.retrieval, {"rate": self.retrieval.query.rate})
+
 
 def metrics_of(
     trained: Evaluation, untrained: Evaluation | None = None, bound: Evaluation | None = None
@@ -50,10 +58,11 @@ def metrics_of(
     for name, evaluation in (("untrained", untrained), ("bound", bound)):
         if evaluation is not None:
             metrics[name] = _figures(evaluation)
-    if trained.retrieval is not None:
-        metrics["chance"] = chance(trained.retrieval.results)
-        rates = per_rate(trained.retrieval.results, trained.retrieval.query.rate)
-        metrics["per_rate"] = [{"rate": rate, **values} for rate, values in rates.items()]
+    if trained.findings is not None:
+        found = trained.findings.as_json()
+        metrics["chance"] = chance(trained.retrieval.results)  # type: ignore[union-attr]
+        metrics["per_rate"] = found.pop("groups")["rate"]
+        metrics |= found
     if trained.restoration:
         metrics["restoration"] = [asdict(row) for row in trained.restoration]
     return metrics
@@ -127,25 +136,43 @@ def report_of(
         ranked_lists: how many of each kind. restored: how many low images beside their restorations.
     """
     systems = [name for name in SYSTEMS if found.retrieval and name in metrics]
-    parts: dict[str, Any] = {}
-    if found.retrieval is not None:
-        retrieval = found.retrieval
-        queries = choose_queries(retrieval, ranked_lists)
-        parts["cmc"] = {"trained": cmc(retrieval.results)}
-        parts["ranked"] = {k: [ranked_list(retrieval, images, q) for q in chosen] for k, chosen in queries.items()}
-    return Report(
+    intervals = {"trained": metrics.get("intervals", {})}
+    report = Report(
         title=f"{facts['Model']} on {facts['Data set'].partition(',')[0]}",
         subtitle=facts["Evaluation"],
         facts=facts,
-        summary=[Row(name, _retrieval_only(metrics[name])) for name in systems],
-        per_rate=[_rate_row(row, native=_has_native_queries(images)) for row in metrics.get("per_rate", ())],
+        summary=[Row(name, _retrieval_only(metrics[name]), intervals.get(name, {})) for name in systems],
         restoration=restorations(task, images, choose_restorations(images, restored)),
         restoration_table=[
             RestorationRow(**{**row, "rate": _known(row["rate"])}) for row in metrics.get("restoration", ())
         ],
         notes=[*notes, *(f"{name}: {SYSTEMS[name]}." for name in systems if SYSTEMS[name])],
-        **parts,
     )
+    if found.retrieval is None:
+        return report
+    report = replace(report, **_retrieval_parts(found, images, ranked_lists))
+    room = room_for_thumbnails(report)
+    assert report.browser is not None
+    return replace(report, browser=with_thumbnails(report.browser, images, room)) if room else report
+
+
+def _retrieval_parts(found: Evaluation, images: EvalDataset, ranked_lists: int) -> dict[str, Any]:
+    """What the page says of the ranking, by the names of `Report`."""
+    retrieval, findings = found.retrieval, found.findings
+    assert retrieval is not None
+    assert findings is not None
+    queries = choose_queries(retrieval, ranked_lists)
+    native, roc = _has_native_queries(images), findings.roc()
+    rates = [_known(rate) if native else rate for rate in retrieval.query.rate.tolist()]
+    return {
+        "cmc": {"trained": findings.cmc},
+        "cmc_band": findings.bands("trained"),
+        "roc": {"trained": roc} if roc else {},
+        "ap": retrieval.results.ap[retrieval.results.valid].tolist(),
+        "per_rate": [_rate_row(rate, *row, native=native) for rate, row in findings.groups["rate"].items()],
+        "ranked": {k: [ranked_list(retrieval, images, q) for q in chosen] for k, chosen in queries.items()},
+        "browser": browser_of(retrieval, [row.path for row in images.rows], rates),
+    }
 
 
 def _retrieval_only(figures: Mapping[str, float]) -> dict[str, float]:
@@ -162,9 +189,8 @@ def _known(rate: float) -> float | None:
     return None if rate == 1 else rate
 
 
-def _rate_row(row: Mapping[str, Any], native: bool) -> RateRow:
-    figures = {name: value for name, value in row.items() if name not in ("rate", "queries")}
-    return RateRow(_known(row["rate"]) if native else row["rate"], int(row["queries"]), figures)
+def _rate_row(rate: float, row: Mapping[str, float], intervals: Mapping[str, Interval], native: bool) -> RateRow:
+    return RateRow(_known(rate) if native else rate, int(row["queries"]), shares(row), shares(intervals))
 
 
 def warnings_of(metrics: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,14 @@ from torch import Tensor
 from psnet.data.dataset import EvalDataset
 from psnet.data.draws import shuffled
 from psnet.metrics import Retrieval, psnr, ranked_gallery, ssim
-from psnet.report import Crop, Entry, RankedList, RestorationExample
+from psnet.report import (
+    Browser,
+    Crop,
+    Entry,
+    RankedList,
+    RestorationExample,
+    make_thumbnails,
+)
 from psnet.report.content import Pixels
 from psnet.tasks import Task
 
@@ -47,6 +55,17 @@ def ranked_list(retrieval: Retrieval, images: EvalDataset, query: int, length: i
     ]
     crop = _crop(images, int(retrieval.query.index[query]))
     return RankedList(crop, entries, ap=float(retrieval.results.ap[query]), first_hit=ranked.first_match)
+
+
+def with_thumbnails(browser: Browser, images: EvalDataset, budget: int) -> Browser:
+    """The browser with a picture of each image in it, as the network's input, before any restoration.
+
+    Args:
+        images: query and gallery of that evaluation. budget: bytes for all of them; see `room_for_thumbnails`.
+    """
+    width, height = images.images.size
+    crops = (_shown_pixels(images, image.number) for image in browser.images)
+    return replace(browser, thumbnails=make_thumbnails(crops, len(browser.images), budget, height / width))
 
 
 def choose_restorations(images: EvalDataset, number: int) -> list[int]:
@@ -97,8 +116,13 @@ def pixels(image: Tensor) -> Pixels:
 
 
 def _crop(images: EvalDataset, index: int) -> Crop:
-    """An image as the network's input, before any restoration."""
+    """An image with its labels."""
     row = images.rows[index]
-    image = images.images.low(row, Image.Resampling.NEAREST)  # shows how few pixels there are
     camera = f", camera {row.camid}" if row.camid >= 0 else ""
-    return Crop(np.asarray(image), f"pid {row.pid}{camera}, {row.path}")
+    return Crop(_shown_pixels(images, index), f"pid {row.pid}{camera}, {row.path}")
+
+
+def _shown_pixels(images: EvalDataset, index: int) -> Pixels:
+    """An image as the network's input, before any restoration."""
+    image = images.images.low(images.rows[index], Image.Resampling.NEAREST)  # shows how few pixels there are
+    return np.asarray(image)

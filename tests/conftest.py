@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from psnet.data.manifest import Manifest
 from psnet.data.protocol import MLRProtocol
@@ -14,6 +15,16 @@ from psnet.data.synthetic import read_synthetic
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # the hub's answer without a network, at once
 os.environ["WANDB_MODE"] = "offline"
+if "PYTEST_XDIST_WORKER" in os.environ:  # pytest -n auto: a core for each process, and for those it starts
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+
+LONGEST = ("test_walkthrough.py", "test_readme.py", "test_sweep.py", "test_full_size.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, or several processes would wait for the one that comes to them last."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ def retrieval(good: bool) -> Retrieval:
     metric = RetrievalMetric(expected=8)
     pid, camid = torch.arange(4).repeat(2), torch.tensor([1] * 4 + [2] * 4)
     rate = torch.tensor([2.0, 2.0, 3.0, 4.0, 1.0, 1.0, 1.0, 1.0])
-    metric.update(torch.cat([query, gallery]), pid, camid, rate, camid == 1, torch.arange(8))
+    metric.update(torch.cat([query, gallery]), pid, camid == 1, camid, rate, torch.arange(8))
     metric.compute()
     assert metric.found is not None
     return metric.found
@@ -43,7 +43,9 @@ def test_metrics_of_a_whole_model():
 
 
 def test_metrics_of_its_parts():
-    assert set(metrics_of(Evaluation(retrieval(True), []), None)) == {"trained", "chance", "per_rate"}
+    assert set(metrics_of(Evaluation(retrieval(True), []), None)) == {
+        "trained", "chance", "per_rate", "intervals", "tar_at_far",
+    }  # fmt: skip
     assert set(metrics_of(Evaluation(None, SCORES), None)) == {"trained", "restoration"}
 
 

@@ -33,7 +33,8 @@ SMALL = [
 
 def job(manifest: Manifest, *overrides: str) -> tuple[main_job.Run, dict[str, Any]]:
     """A run on a data set, and its model's settings, as `train.train` has them."""
-    run = main_job.Run(composed(*SMALL, *overrides), manifest)
+    cfg = composed(*SMALL, *overrides)
+    run = main_job.Run(cfg, manifest, cfg.resume and Path(cfg.resume))
     return run, main_job.model_of(run)
 
 

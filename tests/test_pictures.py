@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional as F
 
+from psnet.browsing import browser_of
 from psnet.data.dataset import EvalDataset
 from psnet.data.manifest import Manifest
 from psnet.metrics import RetrievalMetric, psnr
 from psnet.models import VDSRCA
-from psnet.pictures import choose_queries, choose_restorations, pixels, ranked_list, restorations
+from psnet.pictures import (
+    choose_queries,
+    choose_restorations,
+    pixels,
+    ranked_list,
+    restorations,
+    with_thumbnails,
+)
 from psnet.tasks import SuperResolution, Task
 
 SIZE = (64, 32)
@@ -30,9 +41,9 @@ def retrieval(images: EvalDataset):
     embedding = torch.stack([F.one_hot(torch.tensor(row.pid), 20).float() for row in rows])
     embedding[0] = 0.6 * embedding[0] + 0.8 * embedding[-1]
     metric = RetrievalMetric(expected=len(rows))
-    columns = [torch.tensor([getattr(row, name) for row in rows]) for name in ("pid", "camid", "rate")]
+    pid, camid, rate = (torch.tensor([getattr(row, name) for row in rows]) for name in ("pid", "camid", "rate"))
     is_query = torch.tensor([row.split == "query" for row in rows])
-    metric.update(embedding, *columns, is_query, torch.arange(len(rows)))
+    metric.update(embedding, pid, is_query, camid, rate, torch.arange(len(rows)))
     metric.compute()
     assert metric.found is not None
     return metric.found
@@ -81,6 +92,22 @@ def test_a_ranked_list_shows_its_images(images: EvalDataset):
     for entry in shown.entries:
         (number,) = [i for i, other in enumerate(images.rows) if other.path == entry.crop.caption.split(", ")[-1]]
         assert np.array_equal(entry.crop.image, pixels(images[number].low))  # gallery images are sharp
+
+
+def test_thumbnails_show_what_the_network_sees(images: EvalDataset) -> None:
+    names = [row.path for row in images.rows]
+    browser = with_thumbnails(browser_of(retrieval(images), names), images, 2_000_000)
+    assert browser.thumbnails is not None
+    (sheet,) = browser.thumbnails.sheets
+    assert sheet.height == 2 * sheet.width  # as the network's input
+    whole = Image.open(io.BytesIO(base64.b64decode(sheet.uri.split(",")[1]))).convert("RGB")
+    for cell, shown in enumerate(browser.images):
+        row = images.rows[shown.number]
+        assert (shown.name, shown.pid, shown.camid) == (row.path, row.pid, row.camid)
+        left, top = cell % sheet.columns * sheet.width, cell // sheet.columns * sheet.height
+        crop = whole.crop((left, top, left + sheet.width, top + sheet.height))
+        seen = images.images.low(row, Image.Resampling.NEAREST).resize(crop.size, Image.Resampling.LANCZOS)
+        assert np.abs(np.asarray(crop, float) - np.asarray(seen, float)).mean() < 6
 
 
 def test_restorations_are_spread_over_the_rates(images: EvalDataset):

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
-from psnet.metrics.ranking import Distance, Labels, QueryResults, evaluate_ranking, score_chunks
+from psnet.metrics.diagnosis import why_no_match
+from psnet.metrics.given import GivenScores
+from psnet.metrics.labels import Labels, OwnImages, Rules, own_images
+from psnet.metrics.neighbours import nearest
+from psnet.metrics.ranking import evaluate_ranking, multi_shot
+from psnet.metrics.results import QueryResults
+from psnet.metrics.scores import AnyScores, Distance, Scores
 from psnet.metrics.single_shot import evaluate_single_shot
-from psnet.metrics.summary import summarise
+from psnet.metrics.summary import NoMatchError, summarise
+
+Shots: TypeAlias = Literal["multi", "single"]
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
     """Query or gallery: N images in the order of their numbers.
 
-    embedding: (N, D). pid, camid, rate: (N,). index: (N,) number of each image in the whole evaluation set.
+    embedding: (N, D), or None where there are distances only. pid, camid, rate: (N,); camid may be None where the
+    camera rule is off. index: (N,) number of each image in the whole evaluation set.
     """
 
-    embedding: Tensor
+    embedding: Any
     pid: Tensor
-    camid: Tensor
+    camid: Tensor | None
     rate: Tensor
     index: Tensor
 
@@ -37,7 +46,8 @@ class Side:
 class Retrieval:
     """The outcome of an evaluation, and the rules it went by.
 
-    results: one entry per query, in the order of `query`.
+    results: one entry per query, in the order of `query`. distances: (Q, G), where these were given in the place of
+    embeddings. shots: "multi" or "single".
     """
 
     query: Side
@@ -46,14 +56,26 @@ class Retrieval:
     camera_rule: bool
     junk_pid: int | None
     distance: Distance
+    shots: Shots = "multi"
+    distances: Any = None
+
+    def own_images(self) -> OwnImages:
+        return own_images(self.query.labels, self.gallery.labels, Rules(self.camera_rule, self.junk_pid))
+
+    def scores(self, own: OwnImages, queries: slice | None = None) -> AnyScores:
+        """Those it went by, of all or some queries."""
+        if self.distances is not None:
+            return GivenScores(self.distances if queries is None else self.distances[queries], own)
+        query = self.query.embedding if queries is None else self.query.embedding[queries]
+        return Scores(query, self.gallery.embedding, self.distance, own.kept)
 
 
 @dataclass(frozen=True, eq=False)
 class RankedGallery:
     """The first gallery images for one query, best first, without those left out.
 
-    index: (K,) into the gallery. score: (K,) cosine similarity. match: (K,) bool. first_match: rank of the first match
-    in the whole ranking, from 1, or None.
+    index: (K,) into the gallery. score: (K,) cosine similarity, or negative distance. match: (K,) bool. first_match:
+    rank of the first match in the whole ranking, from 1, or None.
     """
 
     index: Tensor
@@ -65,10 +87,15 @@ class RankedGallery:
 class RetrievalMetric(Metric):
     """Embeddings in, figures out; what they rest on is kept in `found` after `compute`.
 
-    Arrival order, chunks and the number of processes change nothing: images are put in the order of their numbers.
+    Works in any LightningModule, and without one:
+
+        metric = RetrievalMetric()
+        metric.update(embedding, pid, is_query, camid)       # batch by batch, queries and gallery in any order
+        metric.compute()["mAP"]
 
     Args:
-        expected: number of images of query and gallery together; `compute` insists on each exactly once.
+        expected: number of images of query and gallery together; `compute` insists on each exactly once, and arrival
+            order and the number of processes change nothing. None: whatever has come, in the order in which it came.
         shots: "multi", or "single" with `repeats` draws from `seed`.
         camera_rule, junk_pid, distance: see `evaluate_ranking`.
     """
@@ -85,9 +112,9 @@ class RetrievalMetric(Metric):
 
     def __init__(
         self,
-        expected: int,
+        expected: int | None = None,
         camera_rule: bool = True,
-        shots: Literal["multi", "single"] = "multi",
+        shots: Shots = "multi",
         repeats: int = 100,
         seed: int = 0,
         junk_pid: int | None = None,
@@ -103,19 +130,33 @@ class RetrievalMetric(Metric):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
     def update(
-        self, embedding: Tensor, pid: Tensor, camid: Tensor, rate: Tensor, is_query: Tensor, index: Tensor
+        self,
+        embedding: Tensor,
+        pid: Tensor,
+        is_query: Tensor,
+        camid: Tensor | None = None,
+        rate: Tensor | None = None,
+        index: Tensor | None = None,
     ) -> None:
         """Embeddings (B, D), any float type, kept as float32 at least; the others (B,).
 
         Args:
-            index: number of each image, from 0 to `expected` - 1.
+            camid: may be missing where the camera rule is off. rate: down-sampling rate, 1 if not given.
+            index: number of each image, from 0 to `expected` - 1; required where that is given.
+
+        Raises:
+            ValueError: camid or index is missing.
         """
+        for value, name, needed in ((camid, "camid", self.camera_rule), (index, "index", self.expected is not None)):
+            if value is None and needed:
+                rule = "camera_rule=False" if name == "camid" else "expected=None"
+                raise ValueError(f"update() needs {name}; give it, or build the metric with {rule}")
         self.embedding.append(embedding if embedding.dtype == torch.float64 else embedding.float())
         self.pid.append(pid)
-        self.camid.append(camid)
-        self.rate.append(rate)
         self.is_query.append(is_query)
-        self.index.append(index)
+        self.camid.append(torch.full_like(pid, -1) if camid is None else camid)
+        self.rate.append(torch.ones_like(pid, dtype=torch.float64) if rate is None else rate)
+        self.index.append(torch.full_like(pid, -1) if index is None else index)
 
     def set_dtype(self, dst_type: Any) -> RetrievalMetric:
         """Stays as it is: scores in half precision would change ranks."""
@@ -127,17 +168,24 @@ class RetrievalMetric(Metric):
         Raises:
             RuntimeError: an image is missing or came more than once.
             ValueError: embeddings are not finite.
-            NoMatchError: no query has a match.
+            NoMatchError: no query has a match; says why.
         """
-        index = dim_zero_cat(self.index)
-        self._check_complete(index)
-        order = index.argsort()
-        states = (dim_zero_cat(getattr(self, n))[order] for n in ("embedding", "pid", "camid", "rate"))
-        embedding, pid, camid, rate = states
-        is_query = dim_zero_cat(self.is_query)[order].bool()
-        sides = [Side(embedding[m], pid[m], camid[m], rate[m], index[order][m]) for m in (is_query, ~is_query)]
-        results = self._evaluate(*sides)
-        self.found = Retrieval(sides[0], sides[1], results, self.camera_rule, self.junk_pid, self.distance)
+        states = {name: dim_zero_cat(getattr(self, name)) for name in self._defaults}
+        if self.expected is None:
+            order = torch.arange(len(states["pid"]), device=states["pid"].device)
+            states["index"] = order
+        else:
+            self._check_complete(states["index"])
+            order = states["index"].argsort()
+        asked = states.pop("is_query").bool()[order]
+        query, gallery = (
+            Side(**{name: value[order][chosen] for name, value in states.items()}) for chosen in (asked, ~asked)
+        )
+        results = self._evaluate(query, gallery)
+        if not bool(results.valid.any()):
+            raise NoMatchError(why_no_match(query.labels, gallery.labels, Rules(self.camera_rule, self.junk_pid)))
+        rules = (self.camera_rule, self.junk_pid, self.distance, self.shots)
+        self.found = Retrieval(query, gallery, results, *rules)
         return summarise(results)
 
     def _evaluate(self, query: Side, gallery: Side) -> QueryResults:
@@ -155,26 +203,28 @@ class RetrievalMetric(Metric):
         )
 
     def _check_complete(self, index: Tensor) -> None:
-        seen = torch.bincount(index, minlength=self.expected)
-        missing = (seen[: self.expected] == 0).nonzero().flatten()
+        expected = self.expected or 0
+        seen = torch.bincount(index, minlength=expected)
+        missing = (seen[:expected] == 0).nonzero().flatten()
         double = (seen > 1).nonzero().flatten()
-        if len(missing) or len(double) or len(seen) > self.expected:
+        if len(missing) or len(double) or len(seen) > expected:
             raise RuntimeError(
-                f"of {self.expected} images {len(missing)} were not seen {missing[:3].tolist()}, "
-                f"{len(double)} were seen more than once {double[:3].tolist()}, {len(seen) - self.expected} have a "
+                f"of {expected} images {len(missing)} were not seen {missing[:3].tolist()}, "
+                f"{len(double)} were seen more than once {double[:3].tolist()}, {len(seen) - expected} have a "
                 "number beyond; use psnet's ShardSampler, and trainer.use_distributed_sampler=false"
             )
 
 
 def ranked_gallery(retrieval: Retrieval, query: int, length: int) -> RankedGallery:
     """The first gallery images for query number `query`, by the multi-shot rules of the evaluation."""
-    own, gallery, one = retrieval.query, retrieval.gallery, slice(query, query + 1)
-    labels = Labels(own.pid[one], own.camid[one])
-    rules = (retrieval.camera_rule, retrieval.junk_pid, retrieval.distance)
-    ((scores, matches, removed),) = score_chunks(own.embedding[one], gallery.embedding, labels, gallery.labels, *rules)
-    kept = ~removed[0]
-    ranking = scores[0].masked_fill(~kept, -torch.inf).sort(descending=True, stable=True)
-    order = ranking.indices[: int(kept.sum())]
-    found = matches[0][order]
-    first = int(found.float().argmax()) + 1 if bool(found.any()) else None
-    return RankedGallery(order[:length], scores[0][order[:length]], found[:length], first)
+    one = slice(query, query + 1)
+    own = own_images(
+        retrieval.query.labels[one], retrieval.gallery.labels, Rules(retrieval.camera_rule, retrieval.junk_pid)
+    )
+    scores = retrieval.scores(own, one)
+    first = multi_shot(scores, own).first_match[0]
+    found = nearest(scores, own, length)
+    there = found.index[0] >= 0
+    index, score = found.index[0][there], found.score[0][there]
+    match = torch.isin(index, own.kept[own.column])
+    return RankedGallery(index, score, match, None if bool(first.isnan()) else int(first))

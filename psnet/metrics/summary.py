@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from psnet.metrics.ranking import QueryResults
+from psnet.metrics.results import QueryResults
 
 RANKS = (1, 5, 10, 20)
 
@@ -25,11 +25,7 @@ def summarise(results: QueryResults, ranks: Sequence[int] = RANKS) -> dict[str, 
     """
     valid = results.valid
     if not bool(valid.any()):
-        raise NoMatchError(
-            f"none of {len(valid)} queries has a match in the gallery. Either query and gallery show different "
-            "people, or each person was seen by one camera and the same-camera rule removed the rest: then say "
-            "dataset.source.camera_rule=false"
-        )
+        raise NoMatchError(f"none of {len(valid)} queries has a match in the gallery; see why_no_match")
     own = results.select(valid)
     return {
         **{f"rank{k}": float(own.hits[:, k - 1].mean()) for k in ranks},
@@ -47,17 +43,18 @@ def cmc(results: QueryResults) -> list[float]:
     return curve
 
 
-def per_rate(results: QueryResults, rates: Tensor, ranks: Sequence[int] = RANKS) -> dict[float, dict[str, float]]:
-    """`summarise` of the queries of each rate, in ascending order. A rate without any match has counts only.
+def per_group(results: QueryResults, labels: Tensor, ranks: Sequence[int] = RANKS) -> dict[float, dict[str, float]]:
+    """`summarise` of the queries of each rate, camera, or whatever they are labelled with, in ascending order. A group
+    without any match has counts only.
 
     Args:
-        rates: (Q,).
+        labels: (Q,) numbers.
     """
     table: dict[float, dict[str, float]] = {}
-    for rate in sorted(set(rates.tolist())):
-        own = results.select(rates == rate)
+    for label in sorted(set(labels.tolist())):
+        own = results.select(labels == label)
         some = bool(own.valid.any())
-        table[rate] = (
+        table[label] = (
             summarise(own, ranks) if some else {"queries": len(own.valid), "queries_without_match": len(own.valid)}
         )
     return table

@@ -13,10 +13,15 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from psnet.report.terms import check_metrics
+from psnet.report.browser import Browser
+from psnet.report.points import Band, Roc
+from psnet.report.terms import check_intervals, check_metrics
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """RGB image, (height, width, 3), 0..255."""
+
+Intervals: TypeAlias = Mapping[str, tuple[float, float]]
+"""(low, high) by the names of the metrics they belong to, fractions in 0..1; metrics without one are left out."""
 
 
 def check_pixels(image: Pixels, what: str) -> None:
@@ -35,25 +40,47 @@ class Row:
     metrics: fractions in 0..1 by the names of `terms`: "rank1", "rank5", ..., "mAP", "mAP_trapezoid",
         "mINP"; and the counts "queries", "queries_without_match". What a system lacks is left out and shown
         as a dash.
+    intervals: shown beside the figures; what they are: `Report.interval_name`.
     """
 
     name: str
     metrics: Mapping[str, float]
+    intervals: Intervals = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_metrics(self.metrics, self.name)
+        check_intervals(self.intervals, self.metrics, self.name)
 
 
 @dataclass(frozen=True)
 class RateRow:
-    """Results of the queries of one down-sampling rate; None stands for images that are low by nature."""
+    """Results of the queries of one down-sampling rate; None stands for images that are low by nature.
+
+    intervals: of the metrics, drawn as error bars.
+    """
 
     rate: float | None
     queries: int
     metrics: Mapping[str, float]
+    intervals: Intervals = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_metrics(self.metrics, f"rate {self.rate}")
+        check_intervals(self.intervals, self.metrics, f"rate {self.rate}")
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """Results of some of the queries, by a label of the caller's ("camera 3"). The rest as in RateRow."""
+
+    label: str
+    queries: int
+    metrics: Mapping[str, float]
+    intervals: Intervals = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_metrics(self.metrics, self.label)
+        check_intervals(self.intervals, self.metrics, self.label)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,20 +183,49 @@ class Report:
 
     title, subtitle: what was evaluated. facts: what is needed to do it again (data set, protocol, data hash,
     checkpoint, network, input size, revision, versions), in the order to be shown.
-    summary: the reported system first; the page's opening sentence speaks of it.
-    cmc: curves by name, fractions at rank 1, 2, 3, ... ranked: lists by label; "best", "worst" and "random"
-    are explained on the page. score_name: what Entry.score is. notes: what a reader must know to read the
+    summary: the reported system first; the page's opening sentence speaks of it. interval_name: what the intervals
+    of the rows and the bands are.
+    cmc: curves by name, fractions at rank 1, 2, 3, ... cmc_band: by the names of cmc, for any of them.
+    roc: curves by name. per_rate: table and bars. groups: likewise, by the name of what they are grouped by
+    ("camera"), in the order to be shown. ap: average precision of each query that has a match, 0..1, of the
+    reported system; its histogram is drawn.
+    ranked: lists by label; "best", "worst" and "random" are explained on the page. browser: every query, to go
+    through; it alone needs JavaScript. score_name: what Entry.score is. notes: what a reader must know to read the
     figures rightly (queries without a match, skipped files, "single-shot, mean of 100 draws").
+
+    Raises:
+        ValueError: a band without its curve or of another length, or an AP outside 0..1.
     """
 
     title: str
     subtitle: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     summary: Sequence[Row] = ()
+    interval_name: str = "95 % confidence interval"
     cmc: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    cmc_band: Mapping[str, Band] = field(default_factory=dict)
+    roc: Mapping[str, Roc] = field(default_factory=dict)
     per_rate: Sequence[RateRow] = ()
+    groups: Mapping[str, Sequence[GroupRow]] = field(default_factory=dict)
+    ap: Sequence[float] = ()
     ranked: Mapping[str, Sequence[RankedList]] = field(default_factory=dict)
+    browser: Browser | None = None
     score_name: str = "cosine similarity"
     restoration: Sequence[RestorationExample] = ()
     restoration_table: Sequence[RestorationRow] = ()
     notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name, band in self.cmc_band.items():
+            curve = self.cmc.get(name, ())
+            if len(curve) != len(band.low):
+                raise ValueError(
+                    f"the band {name!r} has {len(band.low)} ranks, and the CMC curve of that name {len(curve)}; "
+                    f"curves: {list(self.cmc)}"
+                )
+        wrong = [ap for ap in self.ap if not 0 <= ap <= 1 + 1e-9]
+        if wrong:
+            raise ValueError(
+                f"{len(wrong)} of {len(self.ap)} values of ap are no fractions in 0..1, such as {wrong[0]}; "
+                "leave queries without a match out"
+            )

@@ -1,29 +1,21 @@
-"""The CMC curves as one inline SVG. Colours and type come from the page's style sheet, by class."""
+"""The CMC curves as one inline SVG."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree as ET
 
-# user units; the page scales the drawing to its column
-WIDTH = 440.0
-LEFT, RIGHT, TOP, BOTTOM = 38.0, 430.0, 26.0, 250.0
-LEGEND_TOP, LEGEND_PITCH = 300.0, 21.0
-STYLES = 6
-"""Number of line styles (colour and dashes) in the style sheet; further curves begin again."""
+from psnet.report import drawing
+from psnet.report.drawing import BOTTOM, LEFT, RIGHT, y_of
+from psnet.report.points import Band
+
 MARKED_RANKS = (1, 5, 10, 20)
 """The ranks of the table of results: a dot stands on the curve there."""
-LONGEST_NAME = 40
 
 
 def x_of(rank: float, last_rank: int) -> float:
     """Horizontal place of a rank; rank 1 stands on the left edge, last_rank (at least 2) on the right one."""
     return LEFT + (RIGHT - LEFT) * (rank - 1) / (last_rank - 1)
-
-
-def y_of(fraction: float) -> float:
-    """Vertical place of a fraction in 0..1. The axis always runs from 0 to 100 %."""
-    return BOTTOM - (BOTTOM - TOP) * fraction
 
 
 def rank_ticks(last_rank: int) -> list[int]:
@@ -56,15 +48,17 @@ def check_cmc(curves: Mapping[str, Sequence[float]]) -> None:
             before = value
 
 
-def cmc_svg(curves: Mapping[str, Sequence[float]]) -> str:
+def cmc_svg(curves: Mapping[str, Sequence[float]], bands: Mapping[str, Band] | None = None) -> str:
     """Draw the curves.
 
     Args:
         curves: for each name the fractions of queries with a hit at rank 1, 2, 3, ... or before; lengths may
             differ.
+        bands: drawn behind the curves, by their names; as long as their curve.
 
     Returns:
-        An `<svg>` element. Each curve is a polyline with `data-name`, one point per rank.
+        An `<svg>` element. Each curve is a polyline with `data-name`, one point per rank; each band a polygon with
+        it, its lower edge from left to right and then the upper one back.
 
     Raises:
         ValueError: without a curve, and as `check_cmc` does.
@@ -73,63 +67,43 @@ def cmc_svg(curves: Mapping[str, Sequence[float]]) -> str:
         raise ValueError("no CMC curve is given; leave the drawing out")
     check_cmc(curves)
     last_rank = max(2, *(len(curve) for curve in curves.values()))
-    height = LEGEND_TOP + LEGEND_PITCH * (len(curves) - 1) + 12
     first = "; ".join(f"{name}: {100 * curve[0]:.1f} % at rank 1" for name, curve in curves.items())
     label = f"CMC curves up to rank {last_rank}. {first}."
-    svg = ET.Element(
-        "svg", {"class": "cmc", "viewBox": f"0 0 {WIDTH:g} {height:g}", "role": "img", "aria-label": label}
-    )
-    ET.SubElement(svg, "title").text = "Cumulative matching characteristic"
+    height = drawing.height_with_legend(len(curves))
+    svg = drawing.canvas("cmc", height, "Cumulative matching characteristic", label)
     _draw_axes(svg, last_rank)
+    for index, name in enumerate(curves):
+        if bands and name in bands:
+            _draw_band(svg, index, name, bands[name], last_rank)
     for index, (name, curve) in reversed(list(enumerate(curves.items()))):  # the first lies on top
         _draw_curve(svg, index, name, curve, last_rank)
-    for index, name in enumerate(curves):
-        _draw_legend(svg, index, name)
-    return ET.tostring(svg, encoding="unicode")
-
-
-def _number(value: float) -> str:
-    return f"{value:.3f}".rstrip("0").rstrip(".")
-
-
-def _line(parent: ET.Element, css: str, x1: float, y1: float, x2: float, y2: float) -> None:
-    ends = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
-    ET.SubElement(parent, "line", {"class": css, **{key: _number(value) for key, value in ends.items()}})
-
-
-def _text(parent: ET.Element, text: str, x: float, y: float, anchor: str = "start") -> ET.Element:
-    where = {"x": _number(x), "y": _number(y), "text-anchor": anchor}
-    element = ET.SubElement(parent, "text", where)
-    element.text = text
-    return element
+    drawing.legend(svg, curves)
+    return drawing.finished(svg)
 
 
 def _draw_axes(svg: ET.Element, last_rank: int) -> None:
-    for fraction in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
-        y = y_of(fraction)
-        _line(svg, "axis" if fraction == 0 else "grid", LEFT, y, RIGHT, y)
-        _text(svg, f"{100 * fraction:.0f}", LEFT - 7, y + 4, "end")
+    drawing.percent_axis(svg, "% of queries with a hit at rank k or before")
     for rank in rank_ticks(last_rank):
         x = x_of(rank, last_rank)
-        _line(svg, "axis", x, BOTTOM, x, BOTTOM + 4)
-        _text(svg, str(rank), x, BOTTOM + 18, "middle")
-    _text(svg, "% of queries with a hit at rank k or before", 0, 12)
-    _text(svg, "rank k", RIGHT, BOTTOM + 34, "end")
+        drawing.line(svg, "axis", x, BOTTOM, x, BOTTOM + 4)
+        drawing.text(svg, str(rank), x, BOTTOM + 18, "middle")
+    drawing.text(svg, "rank k", RIGHT, BOTTOM + 34, "end")
+
+
+def _places(curve: Sequence[float], last_rank: int) -> list[tuple[float, float]]:
+    return [(x_of(rank, last_rank), y_of(value)) for rank, value in enumerate(curve, start=1)]
+
+
+def _draw_band(svg: ET.Element, index: int, name: str, band: Band, last_rank: int) -> None:
+    around = _places(band.low, last_rank) + _places(band.high, last_rank)[::-1]
+    css = f"band s{index % drawing.STYLES}"
+    ET.SubElement(svg, "polygon", {"class": css, "data-name": name, "points": drawing.points(around)})
 
 
 def _draw_curve(svg: ET.Element, index: int, name: str, curve: Sequence[float], last_rank: int) -> None:
-    places = [(x_of(rank, last_rank), y_of(value)) for rank, value in enumerate(curve, start=1)]
-    points = " ".join(f"{_number(x)},{_number(y)}" for x, y in places)
-    style = f"s{index % STYLES}"
-    ET.SubElement(svg, "polyline", {"class": f"curve {style}", "data-name": name, "points": points})
+    places = _places(curve, last_rank)
+    drawing.curve(svg, index, name, places)
     for rank in (rank for rank in MARKED_RANKS if rank <= len(curve)):
         x, y = places[rank - 1]
-        dot = ET.SubElement(svg, "circle", {"class": style, "cx": _number(x), "cy": _number(y), "r": "3"})
+        dot = drawing.shape(svg, "circle", f"s{index % drawing.STYLES}", cx=x, cy=y, r=3)
         ET.SubElement(dot, "title").text = f"{name}: Rank-{rank} {100 * curve[rank - 1]:.1f} %"
-
-
-def _draw_legend(svg: ET.Element, index: int, name: str) -> None:
-    y = LEGEND_TOP + LEGEND_PITCH * index
-    _line(svg, f"curve s{index % STYLES}", LEFT, y, LEFT + 34, y)
-    short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
-    ET.SubElement(_text(svg, short, LEFT + 44, y + 4), "title").text = name

@@ -81,6 +81,17 @@ def check_metrics(metrics: Mapping[str, float], owner: str) -> None:
             raise ValueError(f"{owner!r}: {key} is {value}; give a fraction in 0..1, the page makes percent of it")
 
 
+def check_intervals(intervals: Mapping[str, tuple[float, float]], metrics: Mapping[str, float], owner: str) -> None:
+    """Raises ValueError for an interval without its figure, of a count, of low above high, or outside 0..1."""
+    for key, (low, high) in intervals.items():
+        if key not in metrics or is_count(key):
+            raise ValueError(f"{owner!r} has an interval of {key!r}, which is no fraction among its metrics")
+        if not 0 <= low <= high <= 1:
+            raise ValueError(
+                f"{owner!r}: the interval of {key} is {low} to {high}; give low <= high, fractions in 0..1"
+            )
+
+
 def decimals(value: float | None, places: int, *, sign: bool = False) -> str:
     """A number with a true minus; a dash for none, and NaN and infinity as what they are."""
     if value is None:
@@ -100,6 +111,14 @@ def metric_value(metrics: Mapping[str, float], key: str) -> str:
     """The metric as its table shows it."""
     value = metrics.get(key)
     return decimals(value, 0) if is_count(key) else percent(value)
+
+
+def interval(intervals: Mapping[str, tuple[float, float]], key: str) -> str:
+    """The metric's interval in percent, "39.8 to 44.5" with a dash; empty where there is none."""
+    if key not in intervals:
+        return ""
+    low, high = intervals[key]
+    return f"{percent(low)}\u202f{NO_VALUE}\u202f{percent(high)}"
 
 
 def rate_name(rate: float | None) -> str:

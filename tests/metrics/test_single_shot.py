@@ -32,15 +32,28 @@ def test_it_is_the_mean_over_drawn_galleries(case):  # type: ignore[no-untyped-d
 
 
 def test_one_image_per_person_and_all_of_them_in_turn():
-    pids = torch.tensor([3, 3, 3, 5, -1, 5])
-    draws = draw_galleries(pids, 200, seed=0, junk_pid=-1)
+    pids = torch.tensor([3, 3, 3, 5, 5])
+    draws = draw_galleries(pids, 200, seed=0)
     assert all(sorted(pids[d].tolist()) == [3, 5] for d in draws)
-    seen = torch.bincount(torch.cat(draws), minlength=6).tolist()
-    assert seen[4] == 0
+    seen = torch.bincount(torch.cat(draws), minlength=5).tolist()
     assert all(abs(n - 200 / 3) < 4 * (200 * 2 / 9) ** 0.5 for n in seen[:3])
-    again = draw_galleries(pids, 200, seed=0, junk_pid=-1)
+    again = draw_galleries(pids, 200, seed=0)
     assert all(torch.equal(a, b) for a, b in zip(draws, again, strict=True))
-    assert not all(torch.equal(a, b) for a, b in zip(draws, draw_galleries(pids, 200, 1, -1), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(draws, draw_galleries(pids, 200, 1), strict=True))
+
+
+def test_a_draw_at_least():
+    one = Labels(torch.tensor([1]))
+    with pytest.raises(ValueError, match="repeats=0: single-shot evaluation needs at least one draw"):
+        evaluate_single_shot(torch.ones(1, 2), torch.ones(1, 2), one, one, camera_rule=False, repeats=0)
+
+
+def test_candidates_are_those_of_the_draws_that_count():
+    """Half of the draws have the image by the query's own camera, which is left out with its person."""
+    pid, camid = torch.tensor([1, 1, 2, 3]), torch.tensor([1, 2, 2, 2])
+    labels = Labels(torch.tensor([1]), torch.tensor([1])), Labels(pid, camid)
+    found = evaluate_single_shot(torch.randn(1, 3), torch.randn(4, 3), *labels, repeats=50)
+    assert found.num_candidates.tolist() == [3]
 
 
 def test_with_one_image_each_it_is_multi_shot():

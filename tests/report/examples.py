@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 
 import numpy as np
 from PIL import Image
 
-from psnet.report import Crop, Entry, RankedList, RateRow, Report, RestorationExample, RestorationRow, Row
+from psnet.report import (
+    Band,
+    BrowsedEntry,
+    BrowsedImage,
+    BrowsedQuery,
+    Browser,
+    Crop,
+    Entry,
+    GroupRow,
+    RankedList,
+    RateRow,
+    Report,
+    RestorationExample,
+    RestorationRow,
+    Roc,
+    Row,
+    make_thumbnails,
+)
 from psnet.report.content import Pixels
 
 HOSTILE = '<script>alert("x")</script>&amp;\'.jpg'
@@ -42,7 +59,7 @@ class Page(HTMLParser):
             self.faults.append(f"</{tag}> at {self.getpos()}")
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.text += data
 
     def attributes(self, tag: str) -> list[dict[str, str | None]]:
@@ -94,6 +111,33 @@ def example(caption: str = "pid 7") -> RestorationExample:
     )  # fmt: skip
 
 
+def browser(queries: int = 6, gallery: int = 12, length: int = 10) -> Browser:
+    """Query k is of person k modulo 3 and of rate 2, 3 or native; its first match stands at rank k + 1."""
+    names = [f"query/{k:04d}_c1.jpg" for k in range(queries)] + [f"gallery/{k:04d}_c2.jpg" for k in range(gallery)]
+    images = [
+        BrowsedImage(number, name, number % 3 if number < queries else number - queries, 1 if number < queries else 2)
+        for number, name in enumerate(names)
+    ]
+    made = []
+    for k in range(queries):
+        order = [queries + (k + rank) % gallery for rank in range(min(length, gallery))]
+        entries = [BrowsedEntry(image, 0.9 - 0.05 * rank, rank == k) for rank, image in enumerate(order)]
+        first = k + 1
+        made.append(BrowsedQuery(k, (2.0, 3.0, None)[k % 3], 1 / first, first, 1, entries))
+    return Browser(made, images)
+
+
+def with_pictures(given: Browser) -> Browser:
+    """Thumbnail i is of one colour, `colour_of(i)`."""
+    pictures = (np.full((128, 64, 3), colour_of(i), np.uint8) for i in range(len(given.images)))
+    return replace(given, thumbnails=make_thumbnails(pictures, len(given.images), 500_000))
+
+
+def colour_of(index: int) -> tuple[int, int, int]:
+    """Colours that survive compression: no two are nearer than 40."""
+    return 20 + 43 * (index % 6), 20 + 43 * (index // 6 % 6), 20 + 43 * (index // 36 % 6)
+
+
 def full_report() -> Report:
     """Every section filled."""
     return Report(
@@ -105,12 +149,20 @@ def full_report() -> Report:
                 "rank1": 0.4213, "rank5": 0.6137, "rank10": 0.7321, "rank20": 0.8449,
                 "mAP": 0.5171, "mAP_trapezoid": 0.4987, "mINP": 0.5063,
                 "queries": 316, "queries_without_match": 2,
-            }),
+            }, {"rank1": (0.3907, 0.4519)}),
             Row("untrained network", {"rank1": 0.0319, "mAP": 0.0583}),
             Row("chance", {"rank1": 1 / 316}),
         ],
         cmc={"trained": [0.4213, 0.5, 0.6137], "untrained network": [0.0319, 0.05], "chance": [0.003, 0.006]},
-        per_rate=[RateRow(2, 110, {"rank1": 0.4827, "mAP": 0.5739}), RateRow(None, 3, {"rank1": 0.3333})],
+        cmc_band={"trained": Band([0.39, 0.47, 0.58], [0.45, 0.53, 0.65])},
+        roc={"trained": Roc([0.0, 1e-3, 0.01, 1.0], [0.11, 0.2345, 0.6789, 1.0], {1e-3: 0.2345, 0.01: 0.6789})},
+        per_rate=[
+            RateRow(2, 110, {"rank1": 0.4827, "mAP": 0.5739}, {"rank1": (0.3883, 0.5771)}),
+            RateRow(None, 3, {"rank1": 0.3333}),
+        ],
+        groups={"camera": [GroupRow("camera 4", 57, {"rank1": 0.2917})]},
+        ap=[0.25, 0.75, 1.0],
+        browser=browser(),
         ranked={label: [ranked_list(label)] for label in ("random", "best", "worst")},
         restoration=[example()],
         restoration_table=[

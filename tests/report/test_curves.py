@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from psnet.report import Band
 from psnet.report.curves import cmc_svg, rank_ticks
 
 
@@ -44,6 +45,19 @@ def test_points_are_the_numbers(length: int) -> None:
     for given, found in ((curve, back["trained"]), (other, back["chance"])):
         assert [rank for rank, _ in found] == pytest.approx(range(1, len(given) + 1), abs=0.01)
         assert [percent for _, percent in found] == pytest.approx([100 * v for v in given], abs=0.01)
+
+
+def test_a_band_is_its_two_edges() -> None:
+    curve, low, high = [0.2, 0.5, 0.9], [0.1, 0.45, 0.8], [0.3, 0.6, 1.0]
+    svg = ET.fromstring(cmc_svg({"trained": curve, "chance": [0.1, 0.1, 0.1]}, {"trained": Band(low, high)}))
+    (band,) = svg.iter("polygon")
+    assert band.get("data-name") == "trained"
+    middle = next(line for line in svg.iter("polyline") if line.get("data-name") == "trained")
+    assert band.get("class", "").split()[1] == middle.get("class", "").split()[1]  # one colour
+    band.tag = "polyline"  # read by the same axes
+    around = read_back(svg)["trained"] if middle.set("data-name", "curve") is None else []
+    assert [rank for rank, _ in around] == pytest.approx([1, 2, 3, 3, 2, 1], abs=0.01)
+    assert [percent for _, percent in around] == pytest.approx([10, 45, 80, 100, 60, 30], abs=0.01)
 
 
 def test_axes_run_right_and_up_from_rank_1() -> None:

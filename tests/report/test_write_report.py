@@ -38,7 +38,7 @@ def test_an_old_report_survives_a_failure(full: Report, tmp_path: Path, monkeypa
     path = tmp_path / "report.html"
     path.write_text("old")
     with pytest.raises(ValueError, match="falls"):
-        write_report(replace(full, cmc={"a": [0.5, 0.4]}), path)
+        write_report(replace(full, cmc={"a": [0.5, 0.4]}, cmc_band={}), path)
 
     def full_disk(self: Path, data: bytes) -> int:
         with open(self, "wb") as file:

@@ -1,0 +1,17 @@
+"""FILES -> EMBEDDINGS: what any tool made of query and gallery, read into one form, and written."""
+
+from psnet.embeddings.embedding_set import EmbeddingError, EmbeddingSet, EmbeddingSide
+from psnet.embeddings.formats import FORMATS
+from psnet.embeddings.naming import NAMINGS
+from psnet.embeddings.read import read_embeddings
+from psnet.embeddings.write import save_embeddings
+
+__all__ = [
+    "FORMATS",
+    "NAMINGS",
+    "EmbeddingError",
+    "EmbeddingSet",
+    "EmbeddingSide",
+    "read_embeddings",
+    "save_embeddings",
+]
