@@ -17,13 +17,22 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 
 from evaluate import build_retrieval, build_task, build_trainer, evaluate_checkpoint
-from psnet.checkpoint import AtomicCheckpointIO, read_checkpoint, versions
+from psnet.atomic import remove_halves
+from psnet.checkpoint import (
+    CHECKPOINT,
+    AtomicCheckpointIO,
+    before,
+    newest,
+    read_checkpoint,
+    set_aside,
+    versions,
+)
 from psnet.command_line import first_names, typed
 from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder
+from psnet.csv_log import CSVLog
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.manifest import Manifest
 from psnet.data.manifest_file import write_manifest
@@ -37,10 +46,18 @@ from psnet.phases import (
     settings_hash,
     without_idle_phases,
 )
-from psnet.processes import is_first
+from psnet.processes import alone, exit_as_shells_do, is_first
 from psnet.provenance import check_trained_images
 from psnet.record import given_checkpoints, given_digests, meta_of
-from psnet.run_folder import CHECKPOINT, MANIFEST, check_same_data, check_same_files, settings_of, write_settings
+from psnet.run_folder import (
+    AUTO,
+    MANIFEST,
+    check_same_data,
+    check_same_files,
+    finished,
+    settings_of,
+    write_settings,
+)
 from psnet.sweep import run_job
 from psnet.tasks import Recipe, Task
 
@@ -53,10 +70,12 @@ warnings.filterwarnings("ignore", message=r"The dirpath has changed")
 
 @dataclass(frozen=True)
 class Run:
-    """What all phases of a run share. cfg: the whole configuration. manifest: the data set."""
+    """What all phases of a run share. cfg: the whole configuration. manifest: the data set. resume: the checkpoint that
+    the run, not its phases, goes on from."""
 
     cfg: DictConfig
     manifest: Manifest
+    resume: Path | None = None
 
     @property
     def num_classes(self) -> int:
@@ -66,17 +85,30 @@ class Run:
 def train(cfg: DictConfig) -> dict[str, float]:
     """Train `cfg.model`, with the phases it builds on; score it; return its metrics.
 
+    With resume=auto, from where a run of the same settings in the same folder was stopped, however that was. One that
+    was finished is not trained again; while another process is at work in the folder, this one waits.
+
     Raises:
-        DataError, CheckpointError, WeightsError: what a user can put right, before any training begins where that can
-            be known.
+        DataError, CheckpointError, WeightsError, SettingsError: what a user can put right, before any training begins
+            where that can be known. WriteError: there is no room left for a file.
     """
-    if cfg.resume is not None:
-        read_checkpoint(cfg.resume)  # a wrong path is known before the data are read
+    if cfg.resume != AUTO:
+        return train_from(cfg, None if cfg.resume is None else Path(cfg.resume))
     folder = Path(cfg.output_dir)
-    run = Run(cfg, build_manifest(cfg.dataset, cfg.join))
+    with alone(folder, cfg.name):
+        metrics = finished(cfg, folder, given_digests(OmegaConf.to_container(cfg.model, resolve=True)))  # type: ignore[arg-type]
+        return train_from(cfg, newest(folder)) if metrics is None else metrics
+
+
+def train_from(cfg: DictConfig, resume: Path | None) -> dict[str, float]:
+    """As `train`, from a checkpoint or from the start."""
+    if resume is not None:
+        log.info("going on from %s, %d epochs done", resume, read_checkpoint(resume)["epoch"] + 1)
+    folder = Path(cfg.output_dir)
+    run = Run(cfg, build_manifest(cfg.dataset, cfg.join), resume)
     model = model_of(run)
-    if cfg.resume is not None:
-        check_resume(cfg.resume, own_settings(model), run.manifest, given_digests(model))
+    if resume is not None:
+        check_resume(resume, own_settings(model), run.manifest, given_digests(model))
     check_unseen(run, model)
     check(run, model)
     if is_first():
@@ -87,12 +119,13 @@ def train(cfg: DictConfig) -> dict[str, float]:
             check_same_files(Path(cfg.again), given_digests(model))
     parts = build_parts(run, model)
     try:
-        checkpoint = fit(run, model, folder, cfg.name, resume=cfg.resume, **parts)
+        checkpoint = fit(run, model, folder, cfg.name, resume, **parts)
+        return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest, parts.get("teacher"))
     except (KeyboardInterrupt, SystemExit):  # the second is what Lightning makes of the first
         if (folder / CHECKPOINT).is_file():
-            log.warning("stopped; go on with the same command and %s", typed("resume", folder / CHECKPOINT))
+            how = "" if cfg.resume == AUTO else f" and {typed('resume', folder / CHECKPOINT)}"
+            log.warning("stopped; go on with the same command%s", how)
         raise
-    return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest, parts.get("teacher"))
 
 
 def model_of(run: Run) -> Settings:
@@ -127,7 +160,7 @@ def build_parts(run: Run, model: Settings) -> dict[str, Any]:
 
     A run that goes on has its own student already.
     """
-    needed = [need for need in NEEDED if not (run.cfg.resume and need.in_student)]
+    needed = [need for need in NEEDED if not (run.resume and need.in_student)]
     paths = {need: Path(model[need.given]) for need in needed if model.get(need.given)}
     parts = {
         need.argument: load_network(path, need.part, model[need.part], run.manifest) for need, path in paths.items()
@@ -136,7 +169,7 @@ def build_parts(run: Run, model: Settings) -> dict[str, Any]:
         if need.argument not in parts and model.get(need.phase):
             path = train_phase(run, model[need.phase], need.phase)
             parts[need.argument] = load_network(path, need.part, model[need.part], run.manifest)
-    if model.get("student_from_teacher") and not run.cfg.resume:
+    if model.get("student_from_teacher") and not run.resume:
         parts["reid"] = copy.deepcopy(parts["teacher"])
     return parts
 
@@ -162,13 +195,17 @@ def phase_hash(run: Run, model: Settings) -> str:
     )
 
 
-def fit(run: Run, model: Settings, folder: Path, name: str, resume: str | Path | None, **parts: nn.Module) -> Path:
+def fit(run: Run, model: Settings, folder: Path, name: str, resume: Path | None, **parts: nn.Module) -> Path:
     """Train one model in `folder`; the path of its last checkpoint."""
     cfg = run.cfg
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     task, recipe, data = build_phase(run, model, **parts)
     task.meta = meta_of(cfg, run.manifest, model)
     checkpoint = folder / CHECKPOINT
+    if is_first():
+        remove_halves(folder)
+        if resume == before(checkpoint) and checkpoint.is_file():
+            set_aside(checkpoint)
     keeper = ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
     try:
         trainer = build_trainer(
@@ -176,13 +213,14 @@ def fit(run: Run, model: Settings, folder: Path, name: str, resume: str | Path |
             max_epochs=cfg.trainer.max_epochs or recipe.epochs,
             check_val_every_n_epoch=recipe.validate_every,
             callbacks=[keeper, *(build(callback) for callback in cfg.callbacks.values())],
-            logger=build_loggers(run, folder, name),
+            logger=build_loggers(run, folder, name, steps_before(folder, resume)),
             plugins=[AtomicCheckpointIO()],
             default_root_dir=folder,
         )
         batches = max(1, len(data.batches) // trainer.world_size)  # of each process; short epochs are logged too
         trainer.log_every_n_steps = min(trainer.log_every_n_steps, batches)  # type: ignore[attr-defined]
-        trainer.fit(task, datamodule=data, ckpt_path=resume, weights_only=True)
+        with exit_as_shells_do():
+            trainer.fit(task, datamodule=data, ckpt_path=resume, weights_only=True)
         if not checkpoint.is_file():
             log.info("%s: nothing is left to train", resume)
             trainer.save_checkpoint(checkpoint)
@@ -209,21 +247,24 @@ def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Re
     return task, recipe, data
 
 
-def build_loggers(run: Run, folder: Path, name: str) -> list[Any]:
-    loggers: list[Any] = [CSVLogger(folder, name="", version=unused(folder, "log"), flush_logs_every_n_steps=10)]
+def steps_before(folder: Path, resume: Path | None) -> int | None:
+    """How many steps of the run in a folder are done that goes on, or begins anew as it has left no checkpoint. None
+    where the folder's run is another."""
+    if resume is not None and resume.resolve().parent == folder.resolve():
+        return int(read_checkpoint(resume)["global_step"])
+    return 0 if resume is None and not (folder / CHECKPOINT).is_file() else None
+
+
+def build_loggers(run: Run, folder: Path, name: str, steps: int | None) -> list[Any]:
+    """steps: see `steps_before`."""
+    loggers: list[Any] = [CSVLog(folder, steps)]
     if run.cfg.get("logger"):
         config: Any = OmegaConf.to_container(run.cfg, resolve=True)
         config["data_hash"] = run.manifest.hash()
-        loggers.append(
-            build(run.cfg.logger, save_dir=folder, name=name, group=run.cfg.group or run.cfg.name, config=config)
-        )
+        group = run.cfg.group or run.cfg.name
+        how = {"group": group, "config": config, "goes_on": steps is not None}
+        loggers.append(build(run.cfg.logger, save_dir=folder, name=name, **how))
     return loggers
-
-
-def unused(folder: Path, name: str) -> str:
-    """`name`, or name_2, name_3, ... where a run before this one has left its own."""
-    number = 1 + sum(1 for _ in folder.glob(f"{name}*"))
-    return name if number == 1 else f"{name}_{number}"
 
 
 @hydra.main(config_path=configuration_folder(), config_name="train", version_base="1.3")

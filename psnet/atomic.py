@@ -8,6 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+class WriteError(RuntimeError):
+    """A file could not be written, for want of room as a rule; the one before it is as it was."""
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; when the block ends well it is synced and gets the name, in the place of an
@@ -29,6 +33,12 @@ def whole(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(beside, path)
     finally:
+        beside.unlink(missing_ok=True)
+
+
+def remove_halves(folder: Path) -> None:
+    """Remove what a process that was killed had begun to write. Nobody else may be writing there."""
+    for beside in folder.glob(".*.part"):
         beside.unlink(missing_ok=True)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,11 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
 import psnet
-from psnet.atomic import whole
+from psnet.atomic import WriteError, whole
+
+log = logging.getLogger("psnet")
+
+CHECKPOINT = "last.ckpt"
 
 FORM = 1
 """Of `Task.meta`, what a checkpoint says of itself; 0 are those from before it was numbered."""
@@ -25,11 +32,63 @@ class CheckpointError(RuntimeError):
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, syncs and renames: a run that is killed leaves the previous checkpoint whole."""
+    """Writes beside the target, syncs and renames: a run that is killed leaves the previous checkpoint whole.
+
+    That one is kept too, see `before`, in case a disk loses what it was given.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        with whole(Path(path)) as beside:
-            torch.save(checkpoint, beside)
+        """Raises WriteError: there is no room, or the file system fails otherwise."""
+        file = Path(path)
+        try:
+            with whole(file) as beside:
+                torch.save(checkpoint, beside)
+                if file.is_file():
+                    with whole(before(file)) as copy:
+                        _copy(file, copy)
+        except (OSError, RuntimeError) as error:  # the second is what PyTorch makes of the first
+            reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0]
+            there = f"the checkpoint before it is whole: {file}" if file.is_file() else "there is none before it"
+            raise WriteError(
+                f"no checkpoint could be written to {file} ({reason}); {there}. Make room, and go on"
+            ) from error
+
+
+def before(checkpoint: Path) -> Path:
+    """The one that a checkpoint has replaced."""
+    return checkpoint.with_name(f"{checkpoint.stem}-before{checkpoint.suffix}")
+
+
+def set_aside(checkpoint: Path) -> None:
+    """Keep a damaged one, as it may be wanted for a look, where it cannot take the place of the whole one before it."""
+    os.replace(checkpoint, checkpoint.with_name(f"{checkpoint.stem}-damaged{checkpoint.suffix}"))
+
+
+def _copy(file: Path, copy: Path) -> None:
+    try:
+        os.link(file, copy)
+    except OSError:  # not every file system has links
+        shutil.copyfile(file, copy)
+
+
+def newest(folder: Path) -> Path | None:
+    """The checkpoint that a run in this folder goes on from; None where it has left none.
+
+    Raises:
+        CheckpointError: none of those that are there can be read.
+    """
+    there = [file for file in (folder / CHECKPOINT, before(folder / CHECKPOINT)) if file.is_file()]
+    for file in there:
+        try:
+            read_checkpoint(file)
+            return file
+        except CheckpointError as error:
+            log.warning("%s", error)
+    if there:
+        raise CheckpointError(
+            f"no checkpoint in {folder} can be read; remove {' and '.join(f.name for f in there)} to start anew"
+        )
+    return None
 
 
 def versions() -> dict[str, str]:

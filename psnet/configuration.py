@@ -12,9 +12,11 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
+from psnet.atomic import WriteError
 from psnet.checkpoint import CheckpointError
 from psnet.data.manifest import Manifest
 from psnet.data.samples import DataError
+from psnet.losses import DivergedError
 from psnet.models import WeightsError
 
 log = logging.getLogger(__name__)
@@ -24,7 +26,7 @@ class SettingsError(ValueError):
     """A value in the configuration is refused by what it is meant for."""
 
 
-USER_ERRORS = (DataError, CheckpointError, WeightsError, SettingsError)
+USER_ERRORS = (DataError, CheckpointError, WeightsError, SettingsError, WriteError, DivergedError)
 """What a user can put right. The message says how, so it is shown without a traceback."""
 
 LONGEST_NAME = 160
@@ -55,7 +57,19 @@ def job_folder(overrides: str) -> str:
     return f"{name[:LONGEST_NAME]}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
 
 
+def run_folder(resume: str | None, overrides: str, now: str) -> str:
+    """The folder of a run: a new one, or with resume=auto that of the same command.
+
+    >>> run_folder(None, "dataset=mlr_viper", "2026-01-31/12-00-00")
+    'outputs/2026-01-31/12-00-00'
+    >>> run_folder("auto", "dataset=mlr_viper", "2026-01-31/12-00-00"), run_folder("auto", "", "2026-01-31/12-00-00")
+    ('outputs/auto/dataset=mlr_viper', 'outputs/auto/default')
+    """
+    return f"outputs/auto/{job_folder(overrides) or 'default'}" if resume == "auto" else f"outputs/{now}"
+
+
 OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
+OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
 
 
 def build(settings: Mapping[str, Any], **arguments: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import netrc
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -12,9 +13,13 @@ from urllib.parse import urlparse
 import wandb
 from pytorch_lightning.loggers import WandbLogger
 
+from psnet.atomic import write_whole
 from psnet.processes import is_first
 
 log = logging.getLogger(__name__)
+
+ID = "run-id"
+"""The file in a run's wandb/ that says which W&B run it is."""
 
 CONNECT_SECONDS = 15.0
 """How long to try the network before going on offline."""
@@ -39,6 +44,7 @@ def wandb_logger(
     mode: str = "auto",
     project: str = "psnet",
     job_type: str | None = None,
+    goes_on: bool = False,
 ) -> WandbLogger:
     """A logger whose run has begun.
 
@@ -48,6 +54,7 @@ def wandb_logger(
         mode: "online", "offline", or "auto": what WANDB_MODE says, else online if logged in, else offline. Offline, one
             line names the folder and the command that uploads it later. An online run that cannot connect goes on
             offline.
+        goes_on: as the run that this folder has begun.
         job_type: what kind of run it is, to find those of a kind; None of a training.
     """
     if mode == "auto":
@@ -59,6 +66,10 @@ def wandb_logger(
     Path(save_dir).mkdir(parents=True, exist_ok=True)
     start: dict[str, Any] = {"name": name, "group": group, "job_type": job_type, "config": config}
     start |= {"project": project, "dir": str(save_dir)}
+    known = Path(save_dir) / "wandb" / ID
+    if not goes_on or not known.is_file():  # written before it begins: it may be killed as soon as it has
+        write_whole(known, secrets.token_hex(4))
+    start |= {"id": known.read_text(encoding="utf-8"), "resume": "allow" if goes_on else None}
     run = _begin(start, mode)
     if run.settings.mode == "offline":
         log.info("W&B writes offline; upload with: wandb sync %s", Path(run.dir).parent)
@@ -73,4 +84,5 @@ def _begin(start: dict[str, Any], mode: Any) -> Any:
         if mode != "online":
             raise
         log.warning("W&B cannot be reached (%s); going on offline", error)
+        wandb.teardown()  # its service still holds the run's id
         return wandb.init(**start, mode="offline", settings=settings)

@@ -9,6 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+class DivergedError(RuntimeError):
+    """The loss, or one of its terms, is NaN or infinite."""
+
+
 def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3) -> Tensor:
     """Mean over the batch of max(0, farthest positive - nearest negative + margin).
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filelock import FileLock, Timeout
 from torch import nn
 
-from psnet.checkpoint import FORM, CheckpointError, load_part, read_checkpoint
+from psnet.checkpoint import FORM, CheckpointError, before, load_part, newest, read_checkpoint
 from psnet.configuration import build
 from psnet.data.manifest import Manifest
 from psnet.differences import differences
-from psnet.processes import is_first, meet
+from psnet.processes import alone, is_first, meet
 
 log = logging.getLogger("psnet")
 
@@ -94,12 +92,12 @@ def keep(folder: Path, name: str, make: Callable[[Path | None], Path]) -> Path:
     Args:
         make: trains in the folder, from the checkpoint it is given or from the start, and returns its own checkpoint.
     """
-    finished, unfinished = folder / "model.ckpt", folder / "last.ckpt"
-    with _alone(folder, name):
+    finished = folder / "model.ckpt"
+    with alone(folder, name):
         if finished.is_file():
             log.info("%s: found, made with the same settings: %s", name, finished)
             return finished
-        resume = unfinished if unfinished.is_file() else None
+        resume = newest(folder)
         log.info("%s: %s it first, kept in %s", name, "going on with" if resume else "training", folder)
         try:
             made = make(resume)
@@ -108,28 +106,10 @@ def keep(folder: Path, name: str, make: Callable[[Path | None], Path]) -> Path:
             raise
         meet()
         if is_first():
+            before(made).unlink(missing_ok=True)
             os.replace(made, finished)
         meet()
     return finished
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, name: str) -> Iterator[None]:
-    """No other run is at work in this folder. The lock goes with the process, however that ends."""
-    if not is_first():  # this run's first process holds the lock
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("%s: another run is making it in %s; waiting for it", name, folder)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def load_network(path: Path, part: str, wanted: Settings, manifest: Manifest) -> nn.Module:

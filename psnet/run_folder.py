@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,17 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from psnet.atomic import write_whole
+from psnet.checkpoint import CHECKPOINT, before
 from psnet.configuration import SettingsError
 from psnet.differences import differences
+
+log = logging.getLogger("psnet")
 
 SETTINGS = "config.yaml"
 MANIFEST = "manifest.csv"
 METRICS = "metrics.json"
-CHECKPOINT = "last.ckpt"
+AUTO = "auto"
+"""Of `resume`: go on with what the same command has begun, or begin it."""
 
 HOW_NOT_WHAT = (
     "again",
@@ -106,6 +111,32 @@ def check_same_files(folder: Path, given: Mapping[str, str]) -> None:
             f"{folder} holds a run that was started from other files than are now behind {', '.join(sorted(others))}. "
             "Put back those of then, or start the run anew in another folder"
         )
+
+
+def finished(cfg: DictConfig, folder: Path, given: Mapping[str, str]) -> dict[str, float] | None:
+    """The figures of a run that was finished in a folder; None where it was not, or not begun.
+
+    Args:
+        cfg: what the run must be of. given: digests of the files it starts from, see `psnet.record.given_digests`.
+
+    Raises:
+        SettingsError: the folder holds a run of other settings or from other files, or one that left no settings.
+    """
+    results = (folder / METRICS, folder / CHECKPOINT, before(folder / CHECKPOINT))
+    if not any(file.is_file() for file in results):
+        return None
+    if not (folder / SETTINGS).is_file():
+        raise SettingsError(f"{folder} holds a run without {SETTINGS}; remove it, or give another folder")
+    other = differ(cfg, folder)
+    if other:
+        told = ", ".join(f"{key}={then} where {now} is wanted" for key, (now, then) in other.items())
+        raise SettingsError(f"{folder} holds a run of other settings: {told}. Give another folder")
+    if not (folder / METRICS).is_file():
+        return None
+    check_same_files(folder, given)
+    log.info("finished already: %s", folder)
+    metrics: dict[str, float] = json.loads((folder / METRICS).read_text(encoding="utf-8"))["metrics"]["trained"]
+    return metrics
 
 
 def differ(cfg: DictConfig, folder: Path) -> dict[str, tuple[Any, Any]]:

@@ -18,11 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from psnet.atomic import write_whole
+from psnet.checkpoint import newest
 from psnet.command_line import setting, typed
-from psnet.configuration import USER_ERRORS, SettingsError, build_manifest
+from psnet.configuration import USER_ERRORS, build_manifest
 from psnet.data.samples import NoSuchSplit
 from psnet.record import given_digests
-from psnet.run_folder import CHECKPOINT, METRICS, SETTINGS, check_same_files, differ
+from psnet.run_folder import METRICS, finished
 
 log = logging.getLogger("psnet")
 
@@ -49,9 +50,10 @@ def run_job(cfg: DictConfig, train: Train, processes: Callable[[DictConfig], int
     folder = Path(cfg.output_dir)
     cfg.group, cfg.name = Path(HydraConfig.get().sweep.dir).name, folder.name
     try:
-        metrics = found(cfg, folder)
+        metrics = finished(cfg, folder, _given(cfg))
         if metrics is None:
-            cfg.resume = cfg.resume or unfinished(folder)
+            begun = newest(folder)
+            cfg.resume = cfg.resume or (begun and str(begun))
             metrics = train(cfg) if processes(cfg) == 1 else train_apart(cfg, folder)
         write_outcome(folder, FINISHED)
         return metrics
@@ -69,34 +71,6 @@ def run_job(cfg: DictConfig, train: Train, processes: Callable[[DictConfig], int
     return {}
 
 
-def found(cfg: DictConfig, folder: Path) -> dict[str, float] | None:
-    """The figures of a job that has been finished already; None where it has not.
-
-    Raises:
-        SettingsError: the folder holds a run of other settings or from other files, or one that left no settings.
-    """
-    if not (folder / METRICS).is_file() and not (folder / CHECKPOINT).is_file():
-        return None
-    if not (folder / SETTINGS).is_file():
-        raise SettingsError(f"{folder} holds a run without {SETTINGS}; remove it, or give another hydra.sweep.dir")
-    other = differ(cfg, folder)
-    if other:
-        told = ", ".join(f"{key}={then} where {now} is wanted" for key, (now, then) in other.items())
-        raise SettingsError(f"{folder} holds a run of other settings: {told}. Give another hydra.sweep.dir")
-    if not (folder / METRICS).is_file():
-        return None
-    check_same_files(folder, given_digests(OmegaConf.to_container(cfg.model, resolve=True)))  # type: ignore[arg-type]
-    log.info("finished already: %s", folder)
-    metrics: dict[str, float] = json.loads((folder / METRICS).read_text(encoding="utf-8"))["metrics"]["trained"]
-    return metrics
-
-
-def unfinished(folder: Path) -> str | None:
-    """The checkpoint of a job that was killed."""
-    checkpoint = folder / CHECKPOINT
-    return str(checkpoint) if checkpoint.is_file() else None
-
-
 def train_apart(cfg: DictConfig, folder: Path) -> dict[str, float]:
     """The job as a command of its own. What is wrong with its data is raised here, where it still has its kind.
 
@@ -112,9 +86,13 @@ def train_apart(cfg: DictConfig, folder: Path) -> dict[str, float]:
     if ended.returncode:
         last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
         raise RuntimeError(f"the job ended with {ended.returncode}: {last}")
-    metrics = found(cfg, folder)
+    metrics = finished(cfg, folder, _given(cfg))
     assert metrics is not None, f"{folder} has no {METRICS}"
     return metrics
+
+
+def _given(cfg: DictConfig) -> dict[str, str]:
+    return given_digests(OmegaConf.to_container(cfg.model, resolve=True))  # type: ignore[arg-type]
 
 
 def optimised() -> bool:

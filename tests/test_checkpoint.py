@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from psnet.atomic import WriteError
 from psnet.checkpoint import (
     FORM,
     AtomicCheckpointIO,
     CheckpointError,
+    before,
     git_revision,
     load_part,
+    newest,
     read_checkpoint,
     versions,
 )
@@ -36,10 +42,71 @@ def test_a_writer_that_dies_leaves_the_one_before(tmp_path: Path, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", half)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(WriteError, match=r"\(No space left on device\); the checkpoint before it is whole: "):
         AtomicCheckpointIO().save_checkpoint({"psnet": {"form": FORM, "epoch": 2}}, target)
     assert read_checkpoint(target)["psnet"]["epoch"] == 1
     assert list(tmp_path.iterdir()) == [target]
+
+
+FULL_DISK = """
+import resource, sys, torch
+from psnet.checkpoint import FORM, AtomicCheckpointIO
+content = {"psnet": {"form": FORM, "epoch": 2}, "state_dict": {"weight": torch.zeros(100_000)}}
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+AtomicCheckpointIO().save_checkpoint(content, sys.argv[1])
+"""
+
+
+def test_a_file_system_that_takes_no_more(tmp_path: Path):
+    target = epochs(tmp_path, 1)
+    ended = subprocess.run([sys.executable, "-c", FULL_DISK, str(target)], capture_output=True, text=True, check=False)
+    assert "WriteError: no checkpoint could be written to" in ended.stderr
+    assert newest(tmp_path) == target
+    assert read_checkpoint(target)["psnet"]["epoch"] == 1
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def epochs(folder: Path, *numbers: int) -> Path:
+    for number in numbers:
+        AtomicCheckpointIO().save_checkpoint({"psnet": {"form": FORM, "epoch": number}}, folder / "last.ckpt")
+    return folder / "last.ckpt"
+
+
+def test_the_one_before_is_kept(tmp_path: Path):
+    last = epochs(tmp_path, 1)
+    assert not before(last).exists()
+    epochs(tmp_path, 2, 3)
+    assert read_checkpoint(last)["psnet"]["epoch"] == 3
+    assert read_checkpoint(before(last))["psnet"]["epoch"] == 2
+    assert len(list(tmp_path.iterdir())) == 2
+    assert newest(tmp_path) == last
+
+
+def test_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refused(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    assert read_checkpoint(before(epochs(tmp_path, 1, 2)))["psnet"]["epoch"] == 1
+
+
+def test_killed_after_the_older_one_was_kept_and_before_the_new_one_was_there(tmp_path: Path):
+    last = epochs(tmp_path, 1)
+    os.link(last, before(last))
+    epochs(tmp_path, 2)
+    assert read_checkpoint(before(last))["psnet"]["epoch"] == 1
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_damaged_one_is_named_and_the_one_before_it_used(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    last = epochs(tmp_path, 1, 2)
+    last.write_bytes(last.read_bytes()[:-100])
+    assert newest(tmp_path) == before(last)
+    assert f"{last} cannot be read as a checkpoint" in caplog.text
+    before(last).write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"can be read; remove last\.ckpt and last-before\.ckpt to start anew"):
+        newest(tmp_path)
+    assert newest(tmp_path / "none") is None
 
 
 @pytest.mark.parametrize("form", [{}, {"form": FORM + 1}])

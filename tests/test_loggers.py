@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import wandb
@@ -29,7 +30,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     wandb.finish()
 
 
-def begin(folder: Path, **more: str):
+def begin(folder: Path, **more: Any):
     return wandb_logger(folder, name="run", group="group", config={"seed": 3}, **more)
 
 
@@ -112,3 +113,12 @@ def test_it_asks_nothing_at_a_terminal(tmp_path: Path):
         os.close(terminal)
     assert ran.returncode == 0
     assert list((tmp_path / "wandb").glob("offline-run-*"))
+
+
+def test_it_goes_on_as_the_same_run(tmp_path: Path):
+    ids = []
+    for goes_on in (True, True, False, True):  # the first has nothing to go on with
+        ids.append(begin(tmp_path, mode="offline", goes_on=goes_on).experiment.id)
+        wandb.finish()
+    assert ids[0] == ids[1] != ids[2] == ids[3]
+    assert len({folder.name.split("-")[3] for folder in (tmp_path / "wandb").glob("offline-run-*")}) == 2

@@ -10,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from psnet import phases
+from psnet.checkpoint import FORM, AtomicCheckpointIO
 from psnet.phases import keep, settings_hash
 
 
@@ -31,7 +32,7 @@ def test_it_is_made_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
 
 
 def test_what_was_begun_goes_on(tmp_path: Path):
-    (tmp_path / "last.ckpt").write_text("half")
+    AtomicCheckpointIO().save_checkpoint({"psnet": {"form": FORM}}, tmp_path / "last.ckpt")
 
     def training(resume: Path | None) -> Path:
         assert resume == tmp_path / "last.ckpt"
@@ -57,7 +58,7 @@ def test_two_runs_do_not_make_it_at_once(tmp_path: Path, caplog: pytest.LogCaptu
         other.release()
         waiting.join(timeout=10)
     assert found == [tmp_path / "model.ckpt"]
-    assert "another run is making it" in caplog.text
+    assert "another run is at work in" in caplog.text
 
 
 def test_a_stopped_training_keeps_nothing_and_lets_others_in(tmp_path: Path, caplog: pytest.LogCaptureFixture):

@@ -14,10 +14,11 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from psnet.checkpoint import CHECKPOINT, FORM, AtomicCheckpointIO
 from psnet.configuration import LONGEST_NAME, job_folder
 from psnet.data.samples import NoSuchSplit
 from psnet.record import given_digests
-from psnet.run_folder import CHECKPOINT, METRICS, write_settings
+from psnet.run_folder import METRICS, write_settings
 from psnet.sweep import Sweep, outcomes_of, run_job
 from tests.tiny import TINY
 
@@ -108,7 +109,7 @@ def test_a_split_that_is_not_there_is_skipped(job: Callable[..., DictConfig], tm
 def test_a_job_that_was_killed_goes_on(job: Callable[..., DictConfig], tmp_path: Path):
     def die(cfg: DictConfig) -> None:
         write_settings(cfg, Path(cfg.output_dir))
-        (Path(cfg.output_dir) / CHECKPOINT).touch()
+        AtomicCheckpointIO().save_checkpoint({"psnet": {"form": FORM}}, Path(cfg.output_dir) / CHECKPOINT)
         raise SystemExit(1)
 
     with pytest.raises(SystemExit):

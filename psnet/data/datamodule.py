@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from torch.utils.data import DataLoader
 
 from psnet.data.dataset import Augmentation, EvalBatch, EvalDataset, PairBatch, PairDataset
@@ -53,6 +55,12 @@ class MLRDataModule(pl.LightningDataModule):
             begun = self.trainer.fit_loop.epoch_progress.current.ready  # checkpoints are written when an epoch ends
             self.batches.set_epoch(begun)
         return self._loader(self.train_data, batch_sampler=self.batches)
+
+    def train_batch(self, number: int) -> tuple[PairBatch, list[str]]:
+        """This process's batch of a number, from 0, in the epoch at hand, drawn again; and the paths of its images."""
+        draws = next(itertools.islice(self.batches, number, None))
+        batch = PairBatch(*map(torch.stack, zip(*(self.train_data[draw] for draw in draws), strict=True)))
+        return batch, [self.train_data.rows[index].path for index, _ in draws]
 
     def val_dataloader(self) -> DataLoader[EvalBatch]:
         sampler = ShardSampler(len(self.eval_data))

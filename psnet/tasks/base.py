@@ -91,7 +91,7 @@ class Task(pl.LightningModule):
             degraded = batch.has_high & batch.is_low
             self._restoration(stage).update(restored, batch.bicubic, batch.high, batch.rate, degraded)
         if embedding is not None and self.retrieval is not None:
-            self.retrieval.update(embedding, batch.pid, batch.camid, batch.rate, batch.is_query, batch.row)
+            self.retrieval.update(embedding, batch.pid, batch.is_query, batch.camid, batch.rate, batch.row)
 
     def _restoration(self, stage: str) -> RestorationMetric:
         return self.restoration_test if stage == "test" else self.restoration_val
@@ -155,3 +155,5 @@ class Task(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["psnet"] = self.meta
+        for logger in self.trainer.loggers:  # what was logged up to here is not logged again
+            logger.save()

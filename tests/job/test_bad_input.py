@@ -7,14 +7,24 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import wandb
 
 import train as main_job
 from psnet.configuration import SettingsError
 from psnet.data.samples import DataError
+from psnet.losses import DivergedError
 from tests.job.world import World
 
 pytestmark = pytest.mark.slow
+
+
+def test_a_loss_that_diverges(world: World):
+    cfg = world.compose("diverged", "hrnet_reid_small", "model.recipe.optimizer.lr=1e30", epochs=3)
+    with pytest.raises(DivergedError, match=r"^(ce|triplet|ce and triplet) diverged at step \d+, epoch \d, batch \d: "):
+        main_job.train(cfg)
+    kept = torch.load(world.folder / "diverged" / "diverged.pt", weights_only=True)
+    assert kept["low"].shape == (len(kept["images"]), 3, 64, 32)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -110,14 +113,21 @@ def test_restoration_alone(world: World):
 
 
 def test_two_processes(tmp_path: Path, drawn: Path):
-    """All phases with DDP on a CPU: files are written once, and every image is scored once."""
+    """All phases with DDP on a CPU, killed after the first: files are written once, every image is scored once."""
     root = Path(__file__).parents[2]
     own = [f"hydra.run.dir={tmp_path / 'run'}", f"phases_dir={tmp_path / 'phases'}", "logger=none"]
     recipe = ["epochs=1", "validate_every=1", "batch.identities=2", "batch.images=2"]
     small = [f"{model}.recipe.{what}" for model in ("model", "model.teacher", "model.sr_start") for what in recipe]
     tiny = [setting for setting in TINY if not setting.startswith(("model.recipe.batch", "model.recipe.val"))]
     settings = [*tiny, f"dataset.source.reader.root={drawn}", *own, *small, "trainer=ddp_cpu"]
-    command = [sys.executable, "train.py", *settings]
+    command = [sys.executable, "train.py", "resume=auto", *settings]
+    first = subprocess.Popen(command, cwd=root, start_new_session=True, stdout=subprocess.DEVNULL)
+    while not list((tmp_path / "phases").glob("*/model.ckpt")):
+        assert first.poll() is None
+        time.sleep(0.01)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    assert not (tmp_path / "run" / "last.ckpt").exists()
     ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stderr
     found = json.loads((tmp_path / "run" / "metrics.json").read_text())["metrics"]

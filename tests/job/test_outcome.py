@@ -18,7 +18,9 @@ pytestmark = pytest.mark.slow
 
 def test_it_writes_what_a_person_wants_to_see(whole: Ran):
     content = json.loads((whole.folder / "metrics.json").read_text())
-    assert set(content["metrics"]) == {"trained", "untrained", "bound", "chance", "per_rate", "restoration"}
+    assert set(content["metrics"]) == {
+        "trained", "untrained", "bound", "chance", "per_rate", "restoration", "intervals", "tar_at_far",
+    }  # fmt: skip
     assert {"rank1", "rank5", "rank10", "rank20", "mAP", "mAP_trapezoid", "mINP"} <= set(content["metrics"]["trained"])
     assert all(math.isfinite(value) for value in whole.metrics.values())
     assert content["facts"]["Data set"].startswith("mlr_synthetic")
