@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import signal
 import sys
 import warnings
 from dataclasses import dataclass
@@ -20,22 +21,14 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
 from evaluate import build_retrieval, build_task, build_trainer, evaluate_checkpoint
-from psnet.atomic import remove_halves
-from psnet.checkpoint import (
-    CHECKPOINT,
-    AtomicCheckpointIO,
-    before,
-    newest,
-    read_checkpoint,
-    set_aside,
-    versions,
-)
+from psnet.checkpoint import CHECKPOINT, AtomicCheckpointIO, Begun, newest, read_begun, versions
 from psnet.command_line import first_names, typed
 from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder
 from psnet.csv_log import CSVLog
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.manifest import Manifest
 from psnet.data.manifest_file import write_manifest
+from psnet.loggers import forget
 from psnet.phases import (
     NEEDED,
     Settings,
@@ -54,8 +47,10 @@ from psnet.run_folder import (
     MANIFEST,
     check_same_data,
     check_same_files,
+    differ,
     finished,
     settings_of,
+    take,
     write_settings,
 )
 from psnet.sweep import run_job
@@ -70,12 +65,12 @@ warnings.filterwarnings("ignore", message=r"The dirpath has changed")
 
 @dataclass(frozen=True)
 class Run:
-    """What all phases of a run share. cfg: the whole configuration. manifest: the data set. resume: the checkpoint that
-    the run, not its phases, goes on from."""
+    """What all phases of a run share. cfg: the whole configuration. manifest: the data set. begun: what the run, not
+    its phases, goes on from."""
 
     cfg: DictConfig
     manifest: Manifest
-    resume: Path | None = None
+    begun: Begun | None = None
 
     @property
     def num_classes(self) -> int:
@@ -85,47 +80,44 @@ class Run:
 def train(cfg: DictConfig) -> dict[str, float]:
     """Train `cfg.model`, with the phases it builds on; score it; return its metrics.
 
-    With resume=auto, from where a run of the same settings in the same folder was stopped, however that was. One that
-    was finished is not trained again; while another process is at work in the folder, this one waits.
+    With resume=auto, from where a run of the same settings in the same folder was stopped, however that was; one that
+    was finished is not trained again. While another process is at work in the folder, this one waits.
 
     Raises:
         DataError, CheckpointError, WeightsError, SettingsError: what a user can put right, before any training begins
-            where that can be known. WriteError: there is no room left for a file.
+            where that can be known. WriteError: there is no room left for a file. BusyError: see `alone`.
     """
-    if cfg.resume != AUTO:
-        return train_from(cfg, None if cfg.resume is None else Path(cfg.resume))
     folder = Path(cfg.output_dir)
     with alone(folder, cfg.name):
+        if cfg.resume != AUTO:
+            return train_from(cfg, None if cfg.resume is None else read_begun(cfg.resume))
         metrics = finished(cfg, folder, given_digests(OmegaConf.to_container(cfg.model, resolve=True)))  # type: ignore[arg-type]
         return train_from(cfg, newest(folder)) if metrics is None else metrics
 
 
-def train_from(cfg: DictConfig, resume: Path | None) -> dict[str, float]:
+def train_from(cfg: DictConfig, begun: Begun | None) -> dict[str, float]:
     """As `train`, from a checkpoint or from the start."""
-    if resume is not None:
-        log.info("going on from %s, %d epochs done", resume, read_checkpoint(resume)["epoch"] + 1)
+    if begun is not None:
+        log.info("going on from %s, %d epochs done", begun.file, begun.epochs)
     folder = Path(cfg.output_dir)
-    run = Run(cfg, build_manifest(cfg.dataset, cfg.join), resume)
+    run = Run(cfg, build_manifest(cfg.dataset, cfg.join), begun)
     model = model_of(run)
-    if resume is not None:
-        check_resume(resume, own_settings(model), run.manifest, given_digests(model))
+    if begun is not None:
+        check_resume(begun, own_settings(model), run.manifest, given_digests(model))
     check_unseen(run, model)
     check(run, model)
     if is_first():
+        take(folder, begun)
+        if begun is None and differ(cfg, folder):  # what died here before its first checkpoint was another
+            forget(folder)
         write_settings(cfg, folder)
         write_manifest(run.manifest, folder / MANIFEST)
         if cfg.again is not None:
             check_same_data(cfg.again, folder)
             check_same_files(Path(cfg.again), given_digests(model))
     parts = build_parts(run, model)
-    try:
-        checkpoint = fit(run, model, folder, cfg.name, resume, **parts)
-        return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest, parts.get("teacher"))
-    except (KeyboardInterrupt, SystemExit):  # the second is what Lightning makes of the first
-        if (folder / CHECKPOINT).is_file():
-            how = "" if cfg.resume == AUTO else f" and {typed('resume', folder / CHECKPOINT)}"
-            log.warning("stopped; go on with the same command%s", how)
-        raise
+    checkpoint = fit(run, model, folder, cfg.name, run.begun, **parts)
+    return evaluate_checkpoint(checkpoint, cfg, folder, cfg.dataset, run.manifest, parts.get("teacher"))
 
 
 def model_of(run: Run) -> Settings:
@@ -160,7 +152,7 @@ def build_parts(run: Run, model: Settings) -> dict[str, Any]:
 
     A run that goes on has its own student already.
     """
-    needed = [need for need in NEEDED if not (run.resume and need.in_student)]
+    needed = [need for need in NEEDED if not (run.begun and need.in_student)]
     paths = {need: Path(model[need.given]) for need in needed if model.get(need.given)}
     parts = {
         need.argument: load_network(path, need.part, model[need.part], run.manifest) for need, path in paths.items()
@@ -169,7 +161,7 @@ def build_parts(run: Run, model: Settings) -> dict[str, Any]:
         if need.argument not in parts and model.get(need.phase):
             path = train_phase(run, model[need.phase], need.phase)
             parts[need.argument] = load_network(path, need.part, model[need.part], run.manifest)
-    if model.get("student_from_teacher") and not run.resume:
+    if model.get("student_from_teacher") and not run.begun:
         parts["reid"] = copy.deepcopy(parts["teacher"])
     return parts
 
@@ -177,7 +169,7 @@ def build_parts(run: Run, model: Settings) -> dict[str, Any]:
 def train_phase(run: Run, model: Settings, name: str) -> Path:
     """The checkpoint of a phase: found, if one was made with the same settings; else trained, and kept."""
     folder = Path(run.cfg.phases_dir) / f"{run.cfg.dataset.name}-{name}-{phase_hash(run, model)}"
-    return keep(folder, name, lambda resume: fit(run, model, folder, f"{run.cfg.name}-{name}", resume=resume))
+    return keep(folder, name, lambda begun: fit(run, model, folder, f"{run.cfg.name}-{name}", begun))
 
 
 def phase_hash(run: Run, model: Settings) -> str:
@@ -195,17 +187,13 @@ def phase_hash(run: Run, model: Settings) -> str:
     )
 
 
-def fit(run: Run, model: Settings, folder: Path, name: str, resume: Path | None, **parts: nn.Module) -> Path:
+def fit(run: Run, model: Settings, folder: Path, name: str, begun: Begun | None, **parts: nn.Module) -> Path:
     """Train one model in `folder`; the path of its last checkpoint."""
     cfg = run.cfg
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     task, recipe, data = build_phase(run, model, **parts)
     task.meta = meta_of(cfg, run.manifest, model)
     checkpoint = folder / CHECKPOINT
-    if is_first():
-        remove_halves(folder)
-        if resume == before(checkpoint) and checkpoint.is_file():
-            set_aside(checkpoint)
     keeper = ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
     try:
         trainer = build_trainer(
@@ -213,16 +201,17 @@ def fit(run: Run, model: Settings, folder: Path, name: str, resume: Path | None,
             max_epochs=cfg.trainer.max_epochs or recipe.epochs,
             check_val_every_n_epoch=recipe.validate_every,
             callbacks=[keeper, *(build(callback) for callback in cfg.callbacks.values())],
-            logger=build_loggers(run, folder, name, steps_before(folder, resume)),
+            logger=build_loggers(run, folder, name, begun),
             plugins=[AtomicCheckpointIO()],
             default_root_dir=folder,
         )
-        batches = max(1, len(data.batches) // trainer.world_size)  # of each process; short epochs are logged too
+        batches = max(1, data.batches.batches // trainer.world_size)  # of each process; short epochs are logged too
         trainer.log_every_n_steps = min(trainer.log_every_n_steps, batches)  # type: ignore[attr-defined]
         with exit_as_shells_do():
-            trainer.fit(task, datamodule=data, ckpt_path=resume, weights_only=True)
+            trainer.fit(task, datamodule=data, ckpt_path=begun.file if begun else None, weights_only=True)
         if not checkpoint.is_file():
-            log.info("%s: nothing is left to train", resume)
+            assert begun is not None
+            log.info("%s: nothing is left to train", begun.file)
             trainer.save_checkpoint(checkpoint)
     finally:
         wandb.finish()
@@ -247,36 +236,40 @@ def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Re
     return task, recipe, data
 
 
-def steps_before(folder: Path, resume: Path | None) -> int | None:
-    """How many steps of the run in a folder are done that goes on, or begins anew as it has left no checkpoint. None
-    where the folder's run is another."""
-    if resume is not None and resume.resolve().parent == folder.resolve():
-        return int(read_checkpoint(resume)["global_step"])
-    return 0 if resume is None and not (folder / CHECKPOINT).is_file() else None
-
-
-def build_loggers(run: Run, folder: Path, name: str, steps: int | None) -> list[Any]:
-    """steps: see `steps_before`."""
-    loggers: list[Any] = [CSVLog(folder, steps)]
+def build_loggers(run: Run, folder: Path, name: str, begun: Begun | None) -> list[Any]:
+    """They go on with what the run has logged in its folder, up to where it goes on from. One that left no checkpoint
+    there begins its log anew, as the same W&B run."""
+    loggers: list[Any] = [CSVLog(folder, begun.steps if begun and begun.is_in(folder) else 0)]
     if run.cfg.get("logger"):
         config: Any = OmegaConf.to_container(run.cfg, resolve=True)
         config["data_hash"] = run.manifest.hash()
         group = run.cfg.group or run.cfg.name
-        how = {"group": group, "config": config, "goes_on": steps is not None}
+        how = {"group": group, "config": config, "goes_on": True}
         loggers.append(build(run.cfg.logger, save_dir=folder, name=name, **how))
     return loggers
 
 
 @hydra.main(config_path=configuration_folder(), config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> float:
+    sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
         if cfg.again is not None:
             cfg = settings_of(cfg.again, cfg, first_names(HydraConfig.get().overrides.task))
-        sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
         metrics = run_job(cfg, train, processes) if sweeps else train(cfg)
     except USER_ERRORS as error:
         sys.exit(f"error: {error}")
+    except (KeyboardInterrupt, SystemExit) as stopped:
+        if not sweeps:
+            tell_how_to_go_on(cfg)
+        sys.exit(stopped.code if isinstance(stopped, SystemExit) else 128 + signal.SIGINT)
     return metrics.get("rank1", metrics.get("psnr_restored", float("nan")))
+
+
+def tell_how_to_go_on(cfg: DictConfig) -> None:
+    checkpoint = Path(cfg.output_dir) / CHECKPOINT
+    if is_first() and checkpoint.is_file():
+        how = "" if cfg.resume == AUTO else f" and {typed('resume', checkpoint)}"
+        log.warning("stopped; go on with the same command%s", how)
 
 
 def processes(cfg: DictConfig) -> int:

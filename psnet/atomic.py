@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 class WriteError(RuntimeError):
-    """A file could not be written, for want of room as a rule; the one before it is as it was."""
+    """A file could not be written; the one before it is as it was."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> WriteError:
+        """Says what it is and what to do."""
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = "Make room, and go on" if full else "Give a place that can be written to"
+        return cls(f"{path} cannot be written ({error.strerror or error}). {remedy}")
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; when the block ends well it is synced and gets the name, in the place of an
     older file. When it fails the older file stays. Folders are made.
+
+    Raises:
+        WriteError: for each OSError, in the block too.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp(), "new", "notes.txt")
@@ -25,20 +36,24 @@ def whole(path: Path) -> Iterator[Path]:
     >>> target.read_text()
     'all of it'
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)
+    except OSError as error:
+        raise WriteError.of(path, error) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # where the file cannot be, it is not
+            beside.unlink()
 
 
 def remove_halves(folder: Path) -> None:
-    """Remove what a process that was killed had begun to write. Nobody else may be writing there."""
-    for beside in folder.glob(".*.part"):
+    """Remove what a process that was killed had begun to write, in a folder and in those in it. Nobody else may be
+    writing there."""
+    for beside in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
         beside.unlink(missing_ok=True)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import platform
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,24 @@ class CheckpointError(RuntimeError):
     """A checkpoint is missing, is none of ours, or does not fit what it is wanted for."""
 
 
+class DamagedError(CheckpointError):
+    """A checkpoint is there, and cannot be read as one."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run that can go on, as its checkpoint says. epochs, steps: so many are done. meta: `Task.meta`."""
+
+    file: Path
+    epochs: int
+    steps: int
+    meta: dict[str, Any]
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether the checkpoint lies there."""
+        return self.file.parent.resolve() == folder.resolve()
+
+
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes beside the target, syncs and renames: a run that is killed leaves the previous checkpoint whole.
 
@@ -46,8 +66,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 if file.is_file():
                     with whole(before(file)) as copy:
                         _copy(file, copy)
-        except (OSError, RuntimeError) as error:  # the second is what PyTorch makes of the first
-            reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0]
+        except RuntimeError as error:  # `WriteError`, or what PyTorch makes of an OSError
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else None
+            reason = cause.strerror if cause else str(error).partition("\n")[0]
             there = f"the checkpoint before it is whole: {file}" if file.is_file() else "there is none before it"
             raise WriteError(
                 f"no checkpoint could be written to {file} ({reason}); {there}. Make room, and go on"
@@ -59,9 +80,22 @@ def before(checkpoint: Path) -> Path:
     return checkpoint.with_name(f"{checkpoint.stem}-before{checkpoint.suffix}")
 
 
-def set_aside(checkpoint: Path) -> None:
-    """Keep a damaged one, as it may be wanted for a look, where it cannot take the place of the whole one before it."""
-    os.replace(checkpoint, checkpoint.with_name(f"{checkpoint.stem}-damaged{checkpoint.suffix}"))
+def set_aside(folder: Path, begun: Begun) -> None:
+    """Take from their names the checkpoints in a run's folder that are damaged, or later than the one in it that the
+    run goes on from. They stay for a look, as last-aside.ckpt, last-aside2.ckpt, ..."""
+    order = (folder / CHECKPOINT, before(folder / CHECKPOINT))
+    names = [file.name for file in order]
+    later = order[: names.index(begun.file.name)] if begun.file.name in names else order
+    for file in later:
+        if file.is_file():
+            os.replace(file, _free(folder))
+
+
+def _free(folder: Path) -> Path:
+    number = 1
+    while (file := folder / f"last-aside{number if number > 1 else ''}.ckpt").exists():
+        number += 1
+    return file
 
 
 def _copy(file: Path, copy: Path) -> None:
@@ -71,18 +105,24 @@ def _copy(file: Path, copy: Path) -> None:
         shutil.copyfile(file, copy)
 
 
-def newest(folder: Path) -> Path | None:
-    """The checkpoint that a run in this folder goes on from; None where it has left none.
+def read_begun(path: str | Path) -> Begun:
+    """Raises what `read_checkpoint` does."""
+    content = read_checkpoint(path)
+    return Begun(Path(path), content["epoch"] + 1, content["global_step"], content["psnet"])
+
+
+def newest(folder: Path) -> Begun | None:
+    """What a run in this folder goes on from: its last checkpoint, or where that is damaged the one before it; None
+    where it has left none.
 
     Raises:
-        CheckpointError: none of those that are there can be read.
+        CheckpointError: all that are there are damaged, or one is whole and cannot be used.
     """
     there = [file for file in (folder / CHECKPOINT, before(folder / CHECKPOINT)) if file.is_file()]
     for file in there:
         try:
-            read_checkpoint(file)
-            return file
-        except CheckpointError as error:
+            return read_begun(file)
+        except DamagedError as error:
             log.warning("%s", error)
     if there:
         raise CheckpointError(
@@ -116,15 +156,20 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """The content of a checkpoint of ours; its key "psnet" holds `Task.meta`, in form `FORM`.
 
     Raises:
-        CheckpointError: there is no such file, or it was not written by psnet, or says what it is in another form.
+        CheckpointError: there is no such file, or it cannot be opened, was not written by psnet, or says what it is in
+            another form. DamagedError: it is damaged, or no file of PyTorch.
     """
     file = Path(path)
     if not file.is_file():
         raise CheckpointError(f"checkpoint {file} does not exist; give the path of a .ckpt file that train.py wrote")
     try:
         content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
     except Exception as error:
-        raise CheckpointError(
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which PyTorch finds where the end is missing
+            raise CheckpointError(f"checkpoint {file} cannot be opened ({error.strerror}); see to it") from error
+        raise DamagedError(
             f"{file} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, or none. Give a .ckpt "
             "file that train.py wrote"
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from psnet.data.manifest import Manifest
 from psnet.data.samples import DataError
 from psnet.losses import DivergedError
 from psnet.models import WeightsError
+from psnet.processes import BusyError
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ class SettingsError(ValueError):
     """A value in the configuration is refused by what it is meant for."""
 
 
-USER_ERRORS = (DataError, CheckpointError, WeightsError, SettingsError, WriteError, DivergedError)
+USER_ERRORS = (DataError, CheckpointError, WeightsError, SettingsError, WriteError, DivergedError, BusyError)
 """What a user can put right. The message says how, so it is shown without a traceback."""
 
 LONGEST_NAME = 160
@@ -46,11 +48,12 @@ def configuration_folder() -> str:
 
 
 def job_folder(overrides: str) -> str:
-    """The folder of a sweep's job: its settings, as far as they fit into a name.
+    """The folder of a sweep's job: its settings, as far as they fit into a name. resume=auto is not of them.
 
-    >>> job_folder("dataset.source.protocol.split=3,dataset=mlr_viper,experiment=small/id")
+    >>> job_folder("dataset.source.protocol.split=3,dataset=mlr_viper,experiment=small/id,resume=auto")
     'split=3,dataset=mlr_viper,experiment=small-id'
     """
+    overrides = re.sub(r"(^|,)resume=auto(?=,|$)", "", overrides).removeprefix(",")
     name = overrides.replace("dataset.source.protocol.", "").replace("/", "-")
     if len(name) <= LONGEST_NAME:
         return name
@@ -62,8 +65,8 @@ def run_folder(resume: str | None, overrides: str, now: str) -> str:
 
     >>> run_folder(None, "dataset=mlr_viper", "2026-01-31/12-00-00")
     'outputs/2026-01-31/12-00-00'
-    >>> run_folder("auto", "dataset=mlr_viper", "2026-01-31/12-00-00"), run_folder("auto", "", "2026-01-31/12-00-00")
-    ('outputs/auto/dataset=mlr_viper', 'outputs/auto/default')
+    >>> [run_folder("auto", f"{first}resume=auto", "2026-01-31/12-00-00") for first in ("dataset=mlr_viper,", "")]
+    ['outputs/auto/dataset=mlr_viper', 'outputs/auto/default']
     """
     return f"outputs/auto/{job_folder(overrides) or 'default'}" if resume == "auto" else f"outputs/{now}"
 

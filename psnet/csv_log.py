@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,12 @@ from pytorch_lightning.utilities import rank_zero_only
 from psnet.atomic import WriteError, write_whole
 from psnet.processes import is_first
 
+log = logging.getLogger("psnet")
+
 FLUSH_STEPS = 10
 """So many steps are held in memory at most, and none when a checkpoint is written (`Task.on_save_checkpoint`)."""
+
+Rows = Iterable[Mapping[str, Any]]
 
 
 class CSVLog(CSVLogger):
@@ -23,16 +30,12 @@ class CSVLog(CSVLogger):
 
     Args:
         folder: of the run.
-        steps: the run goes on after so many, so that what was logged of later ones will be logged again and is taken
-            out. None: another run, whose log gets a folder of its own beside those that are there.
+        steps: so many are done already; what was logged of later ones will be logged again, and is taken out.
     """
 
-    def __init__(self, folder: Path, steps: int | None = None) -> None:
-        there = len(list(folder.glob("log*")))
-        number = max(there, 1) if steps is not None else there + 1
-        version = "log" if number == 1 else f"log_{number}"
-        super().__init__(folder, name="", version=version, flush_logs_every_n_steps=FLUSH_STEPS)
-        self._steps = steps or 0
+    def __init__(self, folder: Path, steps: int = 0) -> None:
+        super().__init__(folder, name="", version="log", flush_logs_every_n_steps=FLUSH_STEPS)
+        self._steps = steps
 
     @property
     def experiment(self) -> Any:
@@ -46,40 +49,64 @@ class CSVLog(CSVLogger):
     @rank_zero_only
     def save(self) -> None:
         """Raises WriteError: there is no room."""
-        try:
-            super().save()
-        except OSError as error:
-            raise WriteError(f"{self.log_dir} cannot be written ({error.strerror}). Make room, and go on") from error
+        super().save()
 
 
 class _Appending(ExperimentWriter):
-    """Lightning's writer, which begins with the rows that are there instead of removing them."""
+    """Lightning's writer, but it begins with the rows that are there, and what it cannot write whole it keeps."""
 
     def _check_log_dir_exists(self) -> None:
         file = Path(self.metrics_file_path)
         self.metrics_keys = _rows(file)[0] if file.is_file() else []
 
-    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
+    def save(self) -> None:
+        if not self.metrics:
+            return
         file = Path(self.metrics_file_path)
-        _write(file, fieldnames, _rows(file)[1])
+        names = sorted({*self.metrics_keys}.union(*self.metrics))
+        if names != self.metrics_keys or not file.is_file():
+            _write(file, names, [*(_rows(file)[1] if file.is_file() else []), *self.metrics])
+            self.metrics_keys = names
+        else:
+            _append(file, names, self.metrics)
+        self.metrics = []
 
 
 def cut(file: Path, steps: int) -> None:
-    """Take out the rows of step `steps` and later, and a last line that was not written to its end."""
+    """Take out the rows of step `steps` and later, and what was not written to its end.
+
+    A file that is no log is set aside, as metrics-damaged.csv.
+    """
     names, rows = _rows(file)
-    _write(file, names, [row for row in rows if int(row["step"]) < steps])
+    if "step" not in names:
+        damaged = file.with_stem(f"{file.stem}-damaged")
+        log.warning("%s has no column 'step', so it is no log; it is %s now, and a new one is begun", file, damaged)
+        os.replace(file, damaged)
+    else:
+        _write(file, names, [row for row in rows if int(row["step"]) < steps])
 
 
 def _rows(file: Path) -> tuple[list[str], list[dict[str, str]]]:
     """(names of the columns, rows), of lines that are whole."""
-    text = file.read_bytes().decode("utf-8")
-    reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1], newline=""))
-    return list(reader.fieldnames or []), list(reader)
+    text = file.read_bytes().decode("utf-8", "replace")
+    names, *lines = [*csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline=""))] or [[]]
+    rows = (dict(zip(names, line, strict=True)) for line in lines if len(line) == len(names))
+    return names, [row for row in rows if row.get("step", "").isdecimal()]
 
 
-def _write(file: Path, names: list[str], rows: list[dict[str, str]]) -> None:
+def _write(file: Path, names: list[str], rows: Rows) -> None:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, names)
     writer.writeheader()
     writer.writerows(rows)
     write_whole(file, text.getvalue())
+
+
+def _append(file: Path, names: list[str], rows: Rows) -> None:
+    size = file.stat().st_size
+    try:
+        with file.open("a", newline="", encoding="utf-8") as end:
+            csv.DictWriter(end, names).writerows(rows)
+    except OSError as error:
+        os.truncate(file, size)
+        raise WriteError.of(file, error) from error

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 ID = "run-id"
 """The file in a run's wandb/ that says which W&B run it is."""
 
+SERVICE = "WANDB_SERVICE"
+"""The environment variable by which W&B's own process is found; wandb sets it for the processes it starts."""
+
 CONNECT_SECONDS = 15.0
 """How long to try the network before going on offline."""
 
@@ -70,10 +73,20 @@ def wandb_logger(
     if not goes_on or not known.is_file():  # written before it begins: it may be killed as soon as it has
         write_whole(known, secrets.token_hex(4))
     start |= {"id": known.read_text(encoding="utf-8"), "resume": "allow" if goes_on else None}
+    # a service inherited from the process that started this one would hold the run's id after a kill of the run
+    os.environ.pop(SERVICE, None)
     run = _begin(start, mode)
     if run.settings.mode == "offline":
-        log.info("W&B writes offline; upload with: wandb sync %s", Path(run.dir).parent)
+        here = Path(run.dir).parent
+        parts = here.parent / f"offline-run-*-{run.id}"  # a run that went on has several, which are uploaded in turn
+        several = len(list(here.parent.glob(parts.name))) > 1
+        log.info("W&B writes offline; upload with: wandb sync %s", parts if several else here)
     return WandbLogger(experiment=run, save_dir=str(save_dir))
+
+
+def forget(save_dir: str | Path) -> None:
+    """What has been begun there does not go on."""
+    (Path(save_dir) / "wandb" / ID).unlink(missing_ok=True)
 
 
 def _begin(start: dict[str, Any], mode: Any) -> Any:

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from psnet.checkpoint import FORM, CheckpointError, before, load_part, newest, read_checkpoint
+from psnet.checkpoint import FORM, Begun, CheckpointError, before, load_part, newest, read_checkpoint
 from psnet.configuration import build
 from psnet.data.manifest import Manifest
 from psnet.differences import differences
 from psnet.processes import alone, is_first, meet
+from psnet.run_folder import take
 
 log = logging.getLogger("psnet")
 
@@ -84,23 +85,25 @@ def _is_idle(network: Settings) -> bool:
     return bool(network["_target_"] == _UNTRAINABLE)
 
 
-def keep(folder: Path, name: str, make: Callable[[Path | None], Path]) -> Path:
+def keep(folder: Path, name: str, make: Callable[[Begun | None], Path]) -> Path:
     """The checkpoint of a phase: found in its folder, or made and kept there.
 
     A phase that was killed goes on from its last epoch. Where another run is making it, this one waits.
 
     Args:
-        make: trains in the folder, from the checkpoint it is given or from the start, and returns its own checkpoint.
+        make: trains in the folder, from where it was begun or from the start, and returns its checkpoint.
     """
     finished = folder / "model.ckpt"
     with alone(folder, name):
         if finished.is_file():
             log.info("%s: found, made with the same settings: %s", name, finished)
             return finished
-        resume = newest(folder)
-        log.info("%s: %s it first, kept in %s", name, "going on with" if resume else "training", folder)
+        begun = newest(folder)
+        if is_first():
+            take(folder, begun)
+        log.info("%s: %s it first, kept in %s", name, "going on with" if begun else "training", folder)
         try:
-            made = make(resume)
+            made = make(begun)
         except (KeyboardInterrupt, SystemExit):
             log.warning("%s: stopped; the same command goes on with it", name)
             raise
@@ -138,14 +141,14 @@ def load_network(path: Path, part: str, wanted: Settings, manifest: Manifest) ->
     return network
 
 
-def check_resume(path: Path, model: Settings, manifest: Manifest, given: Mapping[str, str]) -> None:
+def check_resume(begun: Begun, model: Settings, manifest: Manifest, given: Mapping[str, str]) -> None:
     """Refuse to go on with another model, on other data or from other weights; say what else differs.
 
     Args:
         model: without what makes its teacher and its restorer.
         given: digests of the files that the settings now name, see `psnet.record.given_digests`.
     """
-    meta = read_checkpoint(path)["psnet"]
+    path, meta = begun.file, begun.meta
     if meta["data_hash"] != manifest.hash():
         raise CheckpointError(
             f"{path} was trained on other data (hash {meta['data_hash'][:16]}) than this run "

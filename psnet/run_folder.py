@@ -10,8 +10,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from psnet.atomic import write_whole
-from psnet.checkpoint import CHECKPOINT, before
+from psnet.atomic import remove_halves, write_whole
+from psnet.checkpoint import CHECKPOINT, Begun, before, set_aside
 from psnet.configuration import SettingsError
 from psnet.differences import differences
 
@@ -122,8 +122,7 @@ def finished(cfg: DictConfig, folder: Path, given: Mapping[str, str]) -> dict[st
     Raises:
         SettingsError: the folder holds a run of other settings or from other files, or one that left no settings.
     """
-    results = (folder / METRICS, folder / CHECKPOINT, before(folder / CHECKPOINT))
-    if not any(file.is_file() for file in results):
+    if not is_used(folder):
         return None
     if not (folder / SETTINGS).is_file():
         raise SettingsError(f"{folder} holds a run without {SETTINGS}; remove it, or give another folder")
@@ -139,8 +138,34 @@ def finished(cfg: DictConfig, folder: Path, given: Mapping[str, str]) -> dict[st
     return metrics
 
 
+def take(folder: Path, begun: Begun | None) -> None:
+    """Make a folder ready for the run that trains in it: one that begins, or goes on.
+
+    What a killed process has half written goes, and so do the figures of the run that goes on.
+
+    Raises:
+        SettingsError: the folder holds a run, and this one is another.
+    """
+    remove_halves(folder)
+    if begun is not None and begun.is_in(folder):
+        set_aside(folder, begun)
+        (folder / METRICS).unlink(missing_ok=True)
+    elif is_used(folder):
+        raise SettingsError(
+            f"{folder} holds a run already: go on with that by resume=auto, or give another folder (hydra.run.dir)"
+        )
+
+
+def is_used(folder: Path) -> bool:
+    """A run has left something there that another would have to replace."""
+    return any(file.is_file() for file in (folder / METRICS, folder / CHECKPOINT, before(folder / CHECKPOINT)))
+
+
 def differ(cfg: DictConfig, folder: Path) -> dict[str, tuple[Any, Any]]:
-    """(now, then) of the settings by which a run of `cfg` differs from the one that left its settings in a folder."""
+    """(now, then) of the settings by which a run of `cfg` differs from the one that left its settings in a folder;
+    nothing where none did."""
+    if not (folder / SETTINGS).is_file():
+        return {}
     now, then = (_what(OmegaConf.to_container(one, resolve=False)) for one in (cfg, OmegaConf.load(folder / SETTINGS)))
     return differences(now, then)
 

@@ -18,12 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from psnet.atomic import write_whole
-from psnet.checkpoint import newest
 from psnet.command_line import setting, typed
 from psnet.configuration import USER_ERRORS, build_manifest
 from psnet.data.samples import NoSuchSplit
 from psnet.record import given_digests
-from psnet.run_folder import METRICS, finished
+from psnet.run_folder import AUTO, METRICS, finished, is_used
 
 log = logging.getLogger("psnet")
 
@@ -50,11 +49,9 @@ def run_job(cfg: DictConfig, train: Train, processes: Callable[[DictConfig], int
     folder = Path(cfg.output_dir)
     cfg.group, cfg.name = Path(HydraConfig.get().sweep.dir).name, folder.name
     try:
-        metrics = finished(cfg, folder, _given(cfg))
-        if metrics is None:
-            begun = newest(folder)
-            cfg.resume = cfg.resume or (begun and str(begun))
-            metrics = train(cfg) if processes(cfg) == 1 else train_apart(cfg, folder)
+        if cfg.resume is None or is_used(folder):
+            cfg.resume = AUTO  # with what an earlier call of the sweep has begun
+        metrics = train(cfg) if processes(cfg) == 1 else train_apart(cfg, folder)
         write_outcome(folder, FINISHED)
         return metrics
     except NoSuchSplit as error:
@@ -77,9 +74,11 @@ def train_apart(cfg: DictConfig, folder: Path) -> dict[str, float]:
     Raises:
         DataError: the data set cannot be had. RuntimeError: the command ended otherwise than well.
     """
+    metrics = finished(cfg, folder, _given(cfg)) if cfg.resume == AUTO else None
+    if metrics is not None:
+        return metrics
     build_manifest(cfg.dataset, cfg.join)
-    own = [setting("hydra.run.dir", folder), setting("name", cfg.name), setting("group", cfg.group)]
-    own += [setting("resume", cfg.resume)] if cfg.resume else []
+    own = [setting("hydra.run.dir", folder), *(setting(name, cfg[name]) for name in ("name", "group", "resume"))]
     command = [sys.executable, sys.argv[0], *HydraConfig.get().overrides.task, *own]
     ended = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
     sys.stderr.write(ended.stderr)
@@ -108,6 +107,9 @@ class Sweep(Callback):
     """Says in the end what became of each job; the sweep's exit status is 1 if one failed."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        given = config.hydra.overrides
+        if f"resume={AUTO}" in given.task and not any(word.startswith(f"{SWEEP}=") for word in given.hydra):
+            sys.exit(f"error: resume=auto of many runs needs their folder: give {SWEEP}=..., and go on with it")
         Console().print(f"If this is stopped, go on with the same command and {typed(SWEEP, config.hydra.sweep.dir)}")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +16,16 @@ from psnet.atomic import WriteError
 from psnet.checkpoint import (
     FORM,
     AtomicCheckpointIO,
+    Begun,
     CheckpointError,
+    DamagedError,
     before,
     git_revision,
     load_part,
     newest,
+    read_begun,
     read_checkpoint,
+    set_aside,
     versions,
 )
 
@@ -61,15 +66,22 @@ def test_a_file_system_that_takes_no_more(tmp_path: Path):
     target = epochs(tmp_path, 1)
     ended = subprocess.run([sys.executable, "-c", FULL_DISK, str(target)], capture_output=True, text=True, check=False)
     assert "WriteError: no checkpoint could be written to" in ended.stderr
-    assert newest(tmp_path) == target
+    assert newest_file(tmp_path) == target
     assert read_checkpoint(target)["psnet"]["epoch"] == 1
     assert list(tmp_path.iterdir()) == [target]
 
 
 def epochs(folder: Path, *numbers: int) -> Path:
     for number in numbers:
-        AtomicCheckpointIO().save_checkpoint({"psnet": {"form": FORM, "epoch": number}}, folder / "last.ckpt")
+        content = {"psnet": {"form": FORM, "epoch": number}, "epoch": number, "global_step": 10 * number}
+        AtomicCheckpointIO().save_checkpoint(content, folder / "last.ckpt")
     return folder / "last.ckpt"
+
+
+def newest_file(folder: Path) -> Path:
+    begun = newest(folder)
+    assert begun is not None
+    return begun.file
 
 
 def test_the_one_before_is_kept(tmp_path: Path):
@@ -79,7 +91,7 @@ def test_the_one_before_is_kept(tmp_path: Path):
     assert read_checkpoint(last)["psnet"]["epoch"] == 3
     assert read_checkpoint(before(last))["psnet"]["epoch"] == 2
     assert len(list(tmp_path.iterdir())) == 2
-    assert newest(tmp_path) == last
+    assert newest_file(tmp_path) == last
 
 
 def test_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -101,12 +113,60 @@ def test_killed_after_the_older_one_was_kept_and_before_the_new_one_was_there(tm
 def test_a_damaged_one_is_named_and_the_one_before_it_used(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     last = epochs(tmp_path, 1, 2)
     last.write_bytes(last.read_bytes()[:-100])
-    assert newest(tmp_path) == before(last)
+    found = newest(tmp_path)
+    assert found == Begun(before(last), epochs=2, steps=10, meta={"form": FORM, "epoch": 1})
     assert f"{last} cannot be read as a checkpoint" in caplog.text
     before(last).write_bytes(b"")
     with pytest.raises(CheckpointError, match=r"can be read; remove last\.ckpt and last-before\.ckpt to start anew"):
         newest(tmp_path)
     assert newest(tmp_path / "none") is None
+
+
+def test_one_that_is_whole_and_of_no_use_is_not_passed_over(tmp_path: Path):
+    last = epochs(tmp_path, 1, 2)
+    last.unlink()
+    torch.save({"psnet": {"form": FORM + 1}}, last)
+    with pytest.raises(CheckpointError, match=rf"in form {FORM + 1}"):
+        newest(tmp_path)
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), MemoryError()])
+def test_one_that_cannot_be_opened_now_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    epochs(tmp_path, 1, 2)
+
+    def load(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "load", load)
+    with pytest.raises((CheckpointError, MemoryError)) as raised:
+        newest(tmp_path)
+    if isinstance(error, OSError):
+        assert (
+            str(raised.value) == f"checkpoint {tmp_path / 'last.ckpt'} cannot be opened (Permission denied); see to it"
+        )
+    assert not isinstance(raised.value, DamagedError)
+
+
+@pytest.mark.parametrize(
+    ("goes_on_from", "stay"),
+    [
+        ("last.ckpt", {"last.ckpt", "last-before.ckpt"}),
+        ("last-before.ckpt", {"last-before.ckpt", "last-aside2.ckpt"}),
+        ("mine.ckpt", {"mine.ckpt", "last-aside2.ckpt", "last-aside3.ckpt"}),
+    ],
+)
+def test_later_ones_are_set_aside(tmp_path: Path, goes_on_from: str, stay: set[str]):
+    last = epochs(tmp_path, 1, 2)
+    (tmp_path / "last-aside.ckpt").write_text("of another time")
+    shutil.copy(last, tmp_path / "mine.ckpt")
+    contents = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    set_aside(tmp_path, read_begun(tmp_path / goes_on_from))
+    left = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert set(left) == stay | {"mine.ckpt", "last-aside.ckpt"}
+    assert sorted(left.values()) == sorted(contents.values())
+    assert left[goes_on_from] == contents[goes_on_from]
 
 
 @pytest.mark.parametrize("form", [{}, {"form": FORM + 1}])

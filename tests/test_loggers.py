@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,28 @@ def test_it_asks_nothing_at_a_terminal(tmp_path: Path):
         os.close(terminal)
     assert ran.returncode == 0
     assert list((tmp_path / "wandb").glob("offline-run-*"))
+
+
+def test_it_has_a_service_of_its_own(tmp_path: Path):
+    """One inherited from the process that started the run would hold the run's id after the run was killed."""
+    code = f"from psnet.loggers import wandb_logger; wandb_logger({str(tmp_path)!r}, 'run', 'group', {{}})"
+    environment = {**os.environ, loggers.SERVICE: f"3-1-unix-{tmp_path / 'nobody'}"}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert list((tmp_path / "wandb").glob("offline-run-*"))
+
+
+def test_all_parts_of_a_run_are_uploaded(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    run = ""
+    for second in range(2):
+        if second:
+            time.sleep(1.1)  # folders are called by the second
+        with caplog.at_level(logging.INFO):
+            run = begin(tmp_path, mode="offline", goes_on=True).experiment.id
+        wandb.finish()
+    told = [text for text in caplog.messages if "wandb sync" in text][-1].rpartition("wandb sync ")[2]
+    assert told == str(tmp_path / "wandb" / f"offline-run-*-{run}")
+    assert len(glob.glob(told)) == 2
 
 
 def test_it_goes_on_as_the_same_run(tmp_path: Path):

@@ -10,16 +10,17 @@ import pytest
 from filelock import FileLock
 
 from psnet import phases
-from psnet.checkpoint import FORM, AtomicCheckpointIO
+from psnet.checkpoint import FORM, AtomicCheckpointIO, Begun
 from psnet.phases import keep, settings_hash
+from psnet.processes import BusyError
 
 
 def test_it_is_made_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     folder = tmp_path / "phase"
-    resumed: list[Path | None] = []
+    resumed: list[Begun | None] = []
 
-    def training(resume: Path | None) -> Path:
-        resumed.append(resume)
+    def training(begun: Begun | None) -> Path:
+        resumed.append(begun)
         (folder / "last.ckpt").write_text("weights")
         return folder / "last.ckpt"
 
@@ -32,18 +33,19 @@ def test_it_is_made_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
 
 
 def test_what_was_begun_goes_on(tmp_path: Path):
-    AtomicCheckpointIO().save_checkpoint({"psnet": {"form": FORM}}, tmp_path / "last.ckpt")
+    content = {"psnet": {"form": FORM}, "epoch": 0, "global_step": 5}
+    AtomicCheckpointIO().save_checkpoint(content, tmp_path / "last.ckpt")
 
-    def training(resume: Path | None) -> Path:
-        assert resume == tmp_path / "last.ckpt"
-        resume.write_text("whole")
-        return resume
+    def training(begun: Begun | None) -> Path:
+        assert begun == Begun(tmp_path / "last.ckpt", epochs=1, steps=5, meta={"form": FORM})
+        begun.file.write_text("whole")
+        return begun.file
 
     assert keep(tmp_path, "teacher", training).read_text() == "whole"
 
 
 def test_two_runs_do_not_make_it_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    def never(resume: Path | None) -> Path:
+    def never(begun: Begun | None) -> Path:
         raise AssertionError("the other run makes it")
 
     found: list[Path] = []
@@ -61,8 +63,21 @@ def test_two_runs_do_not_make_it_at_once(tmp_path: Path, caplog: pytest.LogCaptu
     assert "another run is at work in" in caplog.text
 
 
+@pytest.mark.parametrize("variable", ["WORLD_SIZE", "SLURM_NTASKS"])
+def test_one_of_several_processes_does_not_wait_while_the_others_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+):
+    def never(begun: Begun | None) -> Path:
+        raise AssertionError("the other run makes it")
+
+    monkeypatch.setenv(variable, "2")
+    other = FileLock(tmp_path / "lock", thread_local=False)
+    with other, pytest.raises(BusyError, match=r"teacher: another run is at work in .*; start this one when that has"):
+        keep(tmp_path, "teacher", never)
+
+
 def test_a_stopped_training_keeps_nothing_and_lets_others_in(tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    def fails(resume: Path | None) -> Path:
+    def fails(begun: Begun | None) -> Path:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from psnet.checkpoint import CHECKPOINT, FORM, AtomicCheckpointIO
+import train as main_job
+from psnet.checkpoint import CHECKPOINT, FORM, AtomicCheckpointIO, Begun
 from psnet.configuration import LONGEST_NAME, job_folder
 from psnet.data.samples import NoSuchSplit
 from psnet.record import given_digests
@@ -32,14 +34,20 @@ def one(cfg: DictConfig) -> int:
 
 
 class Jobs:
-    """Stands for training: notes what it was asked for and does what it is told."""
+    """Stands for training from a checkpoint or from the start: notes what it was asked for and does what it is told."""
 
     def __init__(self, then: Callable[[DictConfig], None] = lambda cfg: None) -> None:
         self.asked: list[DictConfig] = []
+        self.begun: list[Begun | None] = []
         self.then = then
 
-    def __call__(self, cfg: DictConfig) -> dict[str, float]:
+    def train(self, cfg: DictConfig) -> dict[str, float]:
+        with mock.patch.object(main_job, "train_from", self.train_from):
+            return main_job.train(cfg)
+
+    def train_from(self, cfg: DictConfig, begun: Begun | None) -> dict[str, float]:
         self.asked.append(cfg)
+        self.begun.append(begun)
         self.then(cfg)
         folder = Path(cfg.output_dir)
         write_settings(cfg, folder)
@@ -67,23 +75,23 @@ def outcome(tmp_path: Path, name: str = "seed=0") -> dict[str, str]:
 
 
 def test_a_job_is_done_once(job: Callable[..., DictConfig], tmp_path: Path):
-    train = Jobs()
-    assert run_job(job(), train, one) == GOOD
-    assert run_job(job(), train, one) == GOOD
-    assert len(train.asked) == 1
+    work = Jobs()
+    assert run_job(job(), work.train, one) == GOOD
+    assert run_job(job(), work.train, one) == GOOD
+    assert len(work.asked) == 1
     assert outcome(tmp_path)["status"] == "finished"
-    assert (train.asked[0].group, train.asked[0].name) == ("sweep", "seed=0")  # of W&B
+    assert (work.asked[0].group, work.asked[0].name) == ("sweep", "seed=0")  # of W&B
 
 
 def test_a_failed_job_is_listed_and_tried_again(job: Callable[..., DictConfig], tmp_path: Path):
     def fail(cfg: DictConfig) -> None:
         raise RuntimeError("out of memory")
 
-    assert run_job(job(), Jobs(fail), one) == {}
+    assert run_job(job(), Jobs(fail).train, one) == {}
     failed = outcome(tmp_path)
     assert (failed["status"], failed["reason"]) == ("failed", "RuntimeError: out of memory")
     assert "in fail" in failed["details"]  # the traceback
-    assert run_job(job(), Jobs(), one) == GOOD
+    assert run_job(job(), Jobs().train, one) == GOOD
     assert outcome(tmp_path)["status"] == "finished"
 
 
@@ -94,7 +102,7 @@ def test_a_sweeper_that_optimises_hears_of_failures(job: Callable[..., DictConfi
     cfg = job()
     HydraConfig.get().sweeper._target_ = "a.OptunaSweeper"
     with pytest.raises(RuntimeError, match="out of memory"):
-        run_job(cfg, Jobs(fail), one)
+        run_job(cfg, Jobs(fail).train, one)
     assert outcome(tmp_path)["status"] == "failed"
 
 
@@ -102,30 +110,41 @@ def test_a_split_that_is_not_there_is_skipped(job: Callable[..., DictConfig], tm
     def skip(cfg: DictConfig) -> None:
         raise NoSuchSplit("split=5: there are 1")
 
-    run_job(job(), Jobs(skip), one)
+    run_job(job(), Jobs(skip).train, one)
     assert (outcome(tmp_path)["status"], outcome(tmp_path)["reason"]) == ("skipped", "split=5: there are 1")
 
 
 def test_a_job_that_was_killed_goes_on(job: Callable[..., DictConfig], tmp_path: Path):
     def die(cfg: DictConfig) -> None:
         write_settings(cfg, Path(cfg.output_dir))
-        AtomicCheckpointIO().save_checkpoint({"psnet": {"form": FORM}}, Path(cfg.output_dir) / CHECKPOINT)
+        content = {"psnet": {"form": FORM}, "epoch": 1, "global_step": 8}
+        AtomicCheckpointIO().save_checkpoint(content, Path(cfg.output_dir) / CHECKPOINT)
         raise SystemExit(1)
 
     with pytest.raises(SystemExit):
-        run_job(job(), Jobs(die), one)
+        run_job(job(), Jobs(die).train, one)
     assert outcomes_of(tmp_path / "sweep") == {}
-    train = Jobs()
-    run_job(job(), train, one)
-    assert train.asked[0].resume == str(tmp_path / "sweep" / "seed=0" / CHECKPOINT)
+    work = Jobs()
+    run_job(job(resume="other.ckpt"), work.train, one)  # where it would have started, had it not been begun
+    assert work.begun == [Begun(tmp_path / "sweep" / "seed=0" / CHECKPOINT, epochs=2, steps=8, meta={"form": FORM})]
+
+
+def test_jobs_that_start_from_different_checkpoints_are_different(job: Callable[..., DictConfig], tmp_path: Path):
+    for file in ("a.ckpt", "b.ckpt"):
+        content = {"psnet": {"form": FORM, "of": file}, "epoch": 1, "global_step": 8}
+        AtomicCheckpointIO().save_checkpoint(content, tmp_path / file)
+        name = job_folder(f"seed=0,resume={tmp_path / file}")
+        work = Jobs()
+        run_job(job(name, resume=str(tmp_path / file)), work.train, one)
+        assert [begun and begun.meta["of"] for begun in work.begun] == [file]
 
 
 def test_a_folder_of_other_settings_is_kept(job: Callable[..., DictConfig], tmp_path: Path):
-    run_job(job(), Jobs(), one)
+    run_job(job(), Jobs().train, one)
     before = (tmp_path / "sweep" / "seed=0" / METRICS).read_bytes()
-    train = Jobs()
-    run_job(job(margin=0.2), train, one)
-    assert train.asked == []
+    work = Jobs()
+    run_job(job(margin=0.2), work.train, one)
+    assert work.asked == []
     assert "holds a run of other settings: margin=None where 0.2 is wanted" in outcome(tmp_path)["reason"]
     assert (tmp_path / "sweep" / "seed=0" / METRICS).read_bytes() == before
 
@@ -133,22 +152,22 @@ def test_a_folder_of_other_settings_is_kept(job: Callable[..., DictConfig], tmp_
 def test_another_file_behind_the_same_path_is_another_run(job: Callable[..., DictConfig], tmp_path: Path):
     (tmp_path / "sr.ckpt").write_bytes(b"one")
     model = {"sr_checkpoint": str(tmp_path / "sr.ckpt")}
-    train = Jobs()
-    run_job(job(model=model), train, one)
-    run_job(job(model=model), train, one)
+    work = Jobs()
+    run_job(job(model=model), work.train, one)
+    run_job(job(model=model), work.train, one)
     assert outcome(tmp_path)["status"] == "finished"
     (tmp_path / "sr.ckpt").write_bytes(b"another")
-    run_job(job(model=model), train, one)
-    assert len(train.asked) == 1
+    run_job(job(model=model), work.train, one)
+    assert len(work.asked) == 1
     assert "started from other files than are now behind sr_checkpoint. " in outcome(tmp_path)["reason"]
 
 
 def test_a_run_that_left_no_settings_is_named(job: Callable[..., DictConfig], tmp_path: Path):
-    run_job(job(), Jobs(), one)
+    run_job(job(), Jobs().train, one)
     (tmp_path / "sweep" / "seed=0" / "config.yaml").unlink()
-    train = Jobs()
-    run_job(job(), train, one)
-    assert train.asked == []
+    work = Jobs()
+    run_job(job(), work.train, one)
+    assert work.asked == []
     assert "holds a run without config.yaml; remove it" in outcome(tmp_path)["reason"]
 
 
@@ -156,10 +175,10 @@ def test_the_listing(job: Callable[..., DictConfig], tmp_path: Path, capsys: pyt
     def fail(cfg: DictConfig) -> None:
         raise RuntimeError("out of memory")
 
-    run_job(job("seed=0"), Jobs(), one)
+    run_job(job("seed=0"), Jobs().train, one)
     end = {"config": OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path / "sweep")}}})}
     Sweep().on_multirun_end(**end)
-    run_job(job("seed=1"), Jobs(fail), one)
+    run_job(job("seed=1"), Jobs(fail).train, one)
     with pytest.raises(SystemExit, match="1 of 2 jobs failed"):
         Sweep().on_multirun_end(**end)
     listed = capsys.readouterr().out
@@ -179,6 +198,16 @@ def swept(folder: Path, drawn: Path, *settings: str) -> subprocess.CompletedProc
     own = ["model=hrnet_reid_small", "model.recipe.epochs=1", "logger=none", "untrained=false"]
     command = [sys.executable, "train.py", "-m", *own, *fixed, f"hydra.sweep.dir={folder}", *settings]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+
+
+def test_going_on_by_itself_needs_a_folder():
+    command = [sys.executable, "train.py", "-m", "resume=auto", "seed=0,1"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    assert ran.returncode == 1
+    assert (
+        ran.stderr
+        == "error: resume=auto of many runs needs their folder: give hydra.sweep.dir=..., and go on with it\n"
+    )
 
 
 @pytest.mark.slow

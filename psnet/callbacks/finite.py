@@ -69,12 +69,16 @@ class Finite(pl.Callback):
         where = {"step": step.number, "epoch": trainer.current_epoch, "batch_idx": step.batch_idx}
         process = f"-{trainer.global_rank}" if trainer.global_rank else ""
         file = Path(trainer.default_root_dir) / f"diverged{process}.pt"
-        with whole(file) as beside:
-            torch.save({**where, "terms": terms, "images": images, **batch._asdict()}, beside)
+        kept = f"The batch is kept in {file}"
+        try:
+            with whole(file) as beside:
+                torch.save({**where, "terms": terms, "images": images, **batch._asdict()}, beside)
+        except RuntimeError as error:  # `WriteError`, or what PyTorch makes of an OSError
+            kept = f"The batch, {', '.join(images)}, could not be kept ({str(error).partition(chr(10))[0]})"
         broken = [name for name, value in terms.items() if not math.isfinite(value) and name != "loss"] or ["loss"]
         figures = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
         return (
             f"{' and '.join(broken)} diverged at step {step.number}, epoch {trainer.current_epoch + 1}, batch "
-            f"{step.batch_idx + 1}: {figures}. The batch is kept in {file}; the last checkpoint is from before it. The "
+            f"{step.batch_idx + 1}: {figures}. {kept}; the last checkpoint is from before it. The "
             "same settings end here again: take a lower learning rate, or trainer.precision=32-true"
         )

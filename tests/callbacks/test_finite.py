@@ -75,6 +75,13 @@ def test_the_run_ends_and_says_where(tiny: Manifest, tmp_path: Path, value: floa
     assert checkpoint["state_dict"]["weight"].isfinite()
 
 
+def test_a_batch_that_cannot_be_kept_does_not_hide_what_happened(tiny: Manifest, tmp_path: Path):
+    (tmp_path / "diverged.pt" / "in the way").mkdir(parents=True)
+    told = r"^ps diverged at step 2, .*\. The batch, .*\.(png|jpg), could not be kept \(.*diverged\.pt cannot be"
+    with pytest.raises(DivergedError, match=told):
+        fit(Poisoned(0, 1, math.nan), tiny, tmp_path, 1)
+
+
 def test_a_loss_without_a_name(tiny: Manifest, tmp_path: Path):
     with pytest.raises(DivergedError, match=r"^loss diverged at step 1, epoch 1, batch 1: "):
         fit(Poisoned(0, 0, math.nan, named=False), tiny, tmp_path, 10)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import logging
+import shutil
+from pathlib import Path
 
 import pytest
 
 import train as main_job
 from psnet.checkpoint import CheckpointError
+from psnet.configuration import SettingsError
 from tests.job.world import Ran, World, assert_same_weights, phases, run
 
 pytestmark = pytest.mark.slow
@@ -60,6 +64,40 @@ def test_other_settings_of_a_run_that_goes_on_are_said(whole: Ran, world: World,
         "untrained=false",
     )
     assert "goes on with other settings: ps_weight=0.5 where 0.1 is wanted, recipe.epochs=2 where 1" in caplog.text
+
+
+def test_a_folder_is_of_one_run(whole: Ran, world: World):
+    """What another run has left there would be taken for this one's, by whoever goes on with it."""
+    files = {file: file.read_bytes() for file in whole.folder.rglob("*") if file.is_file() and file.name != "lock"}
+    for more in ([], [f"resume={world.folder / 'over' / 'last.ckpt'}"]):
+        cfg = world.compose("whole", "ps_hrnet_demo", *more, epochs=2, logger="wandb")
+        with pytest.raises(SettingsError, match=r"whole holds a run already: go on with that by resume=auto, or give"):
+            main_job.train(cfg)
+    assert files == {file: file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize("start", ["last.ckpt", "last-before.ckpt", "mine.ckpt"])
+def test_going_on_in_its_own_folder(whole: Ran, world: World, monkeypatch: pytest.MonkeyPatch, start: str):
+    """By a path that is written otherwise than the folder's."""
+    name = f"own-{start}"
+    shutil.copytree(whole.folder, world.folder / name)
+    before = world.folder / name / "last-before.ckpt"
+    shutil.copy(before, world.folder / name / "mine.ckpt")
+    monkeypatch.chdir(world.folder)
+    again = run(world, name, "ps_hrnet_demo", f"resume=over/../{name}/{start}", epochs=2)
+    assert_same_weights(again.folder / "last.ckpt", whole.folder / "last.ckpt")
+    assert again.metrics == whole.metrics
+    assert rows(again.folder) == rows(whole.folder)
+    aside = {"last.ckpt": 0, "last-before.ckpt": 1, "mine.ckpt": 2}[start]
+    assert len(list(again.folder.glob("last-aside*.ckpt"))) == aside
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    """Of the log, but what no two runs have alike."""
+    with (folder / "log" / "metrics.csv").open(newline="") as file:
+        return [
+            {name: cell for name, cell in row.items() if name != "train/images_per_s"} for row in csv.DictReader(file)
+        ]
 
 
 def test_resuming_from_nothing(world: World):

@@ -52,7 +52,7 @@ def test_the_end_is_the_same(unbroken: Run):
     assert run.start().wait(timeout=300) == 0, run.output
     assert f"{last} cannot be read as a checkpoint" in run.output
     assert f"going on from {before}, " in run.output
-    assert (run.place("student") / "last-damaged.ckpt").is_file()
+    assert (run.place("student") / "last-aside.ckpt").is_file()
     assert "Traceback" not in run.output
     assert not run.writes  # what was half written is gone
     assert list(differences(run, unbroken)) == []

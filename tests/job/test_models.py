@@ -18,7 +18,7 @@ from evaluate import evaluate_checkpoint
 from psnet.checkpoint import read_checkpoint
 from psnet.configuration import configuration_folder
 from tests.composed import composed
-from tests.job.world import Ran, World, logged, phases, run, weights
+from tests.job.world import Ran, World, assert_same_weights, logged, phases, run, weights
 from tests.tiny import TINY
 
 pytestmark = pytest.mark.slow
@@ -113,23 +113,34 @@ def test_restoration_alone(world: World):
 
 
 def test_two_processes(tmp_path: Path, drawn: Path):
-    """All phases with DDP on a CPU, killed after the first: files are written once, every image is scored once."""
+    """All phases with DDP on a CPU: files are written once, every image is scored once, and a run whose processes were
+    killed goes on to where an unbroken one ends."""
     root = Path(__file__).parents[2]
-    own = [f"hydra.run.dir={tmp_path / 'run'}", f"phases_dir={tmp_path / 'phases'}", "logger=none"]
     recipe = ["epochs=1", "validate_every=1", "batch.identities=2", "batch.images=2"]
     small = [f"{model}.recipe.{what}" for model in ("model", "model.teacher", "model.sr_start") for what in recipe]
     tiny = [setting for setting in TINY if not setting.startswith(("model.recipe.batch", "model.recipe.val"))]
-    settings = [*tiny, f"dataset.source.reader.root={drawn}", *own, *small, "trainer=ddp_cpu"]
-    command = [sys.executable, "train.py", "resume=auto", *settings]
+    settings = [*tiny, f"dataset.source.reader.root={drawn}", *small, "model.recipe.epochs=2", "trainer=ddp_cpu"]
+    kept_in = [f"phases_dir={tmp_path / 'phases'}", "logger=none", "untrained=false"]
+    command = [sys.executable, "train.py", "resume=auto", *settings, *kept_in, f"hydra.run.dir={tmp_path / 'run'}"]
     first = subprocess.Popen(command, cwd=root, start_new_session=True, stdout=subprocess.DEVNULL)
-    while not list((tmp_path / "phases").glob("*/model.ckpt")):
-        assert first.poll() is None
-        time.sleep(0.01)
-    os.killpg(first.pid, signal.SIGKILL)
-    first.wait()
-    assert not (tmp_path / "run" / "last.ckpt").exists()
+    deadline = time.monotonic() + 300
+    try:
+        while not (tmp_path / "run" / "last.ckpt").is_file():
+            assert first.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    assert not (tmp_path / "run" / "metrics.json").exists()
     ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stderr
+    assert "going on from" in ran.stdout
+    unbroken = [*command[:-1], f"hydra.run.dir={tmp_path / 'unbroken'}"]
+    subprocess.run(unbroken, cwd=root, stdout=subprocess.DEVNULL, check=True, timeout=300)
+    assert_same_weights(tmp_path / "run" / "last.ckpt", tmp_path / "unbroken" / "last.ckpt")
+    one, other = ({**logged(tmp_path / name), "train/images_per_s": []} for name in ("run", "unbroken"))
+    assert one == other
     found = json.loads((tmp_path / "run" / "metrics.json").read_text())["metrics"]
     assert found["trained"]["queries"] == 8
     kept = sorted((tmp_path / "phases").iterdir())
