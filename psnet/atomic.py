@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-class WriteError(RuntimeError):
+class WriteError(OSError):
     """A file could not be written; the one before it is as it was."""
 
     @classmethod
@@ -43,6 +43,8 @@ def whole(path: Path) -> Iterator[Path]:
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)
+    except WriteError:  # of a file within what is written
+        raise
     except OSError as error:
         raise WriteError.of(path, error) from error
     finally:

@@ -66,7 +66,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 if file.is_file():
                     with whole(before(file)) as copy:
                         _copy(file, copy)
-        except RuntimeError as error:  # `WriteError`, or what PyTorch makes of an OSError
+        except (WriteError, RuntimeError) as error:  # the second is what PyTorch makes of an OSError
             cause = error.__cause__ if isinstance(error.__cause__, OSError) else None
             reason = cause.strerror if cause else str(error).partition("\n")[0]
             there = f"the checkpoint before it is whole: {file}" if file.is_file() else "there is none before it"

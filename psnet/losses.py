@@ -13,7 +13,9 @@ class DivergedError(RuntimeError):
     """The loss, or one of its terms, is NaN or infinite."""
 
 
-def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3) -> Tensor:
+def batch_hard_triplet(
+    features: Tensor, labels: Tensor, margin: float = 0.3, among: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
     """Mean over the batch of max(0, farthest positive - nearest negative + margin).
 
     Hermans, Beyer and Leibe, "In Defense of the Triplet Loss" (2017), Euclidean and un-normalised as in PS-HRNet.
@@ -23,6 +25,8 @@ def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3) ->
         features: (B, D), any float type; distances are taken in float32.
         labels: (B,) integers.
         margin: in the unit of the features.
+        among: features (N, D) and labels (N,) of those that positives and negatives are taken from, the anchors
+            themselves included; None for the batch.
 
     >>> x = torch.tensor([[0.0], [1.0], [3.0]])
     >>> round(batch_hard_triplet(x, torch.tensor([0, 0, 1])).item(), 4)  # (0 + 0 + 0) / 3 but for the margin
@@ -30,9 +34,10 @@ def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3) ->
     """
     with torch.autocast(features.device.type, enabled=False):
         x = features.float()
+        others, names = (x, labels) if among is None else (among[0].float(), among[1])
         # differences, not |a|^2 - 2ab + |b|^2: images of one person lie close, where that form cancels
-        distance = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
-        same = labels[:, None] == labels[None, :]
+        distance = torch.cdist(x, others, compute_mode="donot_use_mm_for_euclid_dist")
+        same = labels[:, None] == names[None, :]
         farthest_positive = distance.masked_fill(~same, 0.0).amax(dim=1)
         nearest_negative = distance.masked_fill(same, torch.inf).amin(dim=1)
         return F.relu(farthest_positive - nearest_negative + margin).mean()

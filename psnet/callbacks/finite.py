@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from psnet.atomic import whole
+from psnet.atomic import WriteError, whole
 from psnet.data.dataset import PairBatch
 from psnet.losses import DivergedError
 
@@ -73,7 +73,7 @@ class Finite(pl.Callback):
         try:
             with whole(file) as beside:
                 torch.save({**where, "terms": terms, "images": images, **batch._asdict()}, beside)
-        except RuntimeError as error:  # `WriteError`, or what PyTorch makes of an OSError
+        except (WriteError, RuntimeError) as error:  # the second is what PyTorch makes of an OSError
             kept = f"The batch, {', '.join(images)}, could not be kept ({str(error).partition(chr(10))[0]})"
         broken = [name for name, value in terms.items() if not math.isfinite(value) and name != "loss"] or ["loss"]
         figures = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,7 +14,9 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from psnet.data.dataset import EvalBatch, PairBatch
+from psnet.losses import batch_hard_triplet
 from psnet.metrics import RestorationMetric, RestorationScore, Retrieval, RetrievalMetric
+from psnet.tasks.gather import gather
 from psnet.tasks.recipe import Recipe
 
 
@@ -143,6 +145,20 @@ class Task(pl.LightningModule):
 
         scheduler = LambdaLR(optimizer, [factor(group["lr"]) for group in optimizer.param_groups])
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def triplet(self, vectors: Sequence[Tensor], label: Tensor, margin: float, gathered: bool) -> Tensor:
+        """Mean of the batch-hard triplets of several vectors (B, D_i) of the images of a batch.
+
+        Args:
+            gathered: take positives and negatives from the batches of all processes. The mean over processes, which DDP
+                makes of gradients, is then that of one process with all images.
+        """
+        if not gathered:
+            return torch.stack([batch_hard_triplet(x, label, margin) for x in vectors]).mean()
+        everybody = gather(torch.cat([x.float() for x in vectors], dim=1)).split([x.shape[1] for x in vectors], dim=1)
+        labels = gather(label)
+        pairs = zip(vectors, everybody, strict=True)
+        return torch.stack([batch_hard_triplet(x, label, margin, (others, labels)) for x, others in pairs]).mean()
 
     def log_terms(self, batch: PairBatch, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
         """The loss and each of its terms, before weighting."""

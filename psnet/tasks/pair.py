@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from psnet.data.dataset import PairBatch
-from psnet.losses import batch_hard_triplet, feature_distance, restoration
+from psnet.losses import feature_distance, restoration
 from psnet.metrics import RetrievalMetric
 from psnet.models import HRNetReID, NoRestoration, Normalise
 from psnet.tasks.base import Task
@@ -29,6 +29,7 @@ class PSHRNet(Task):
             task's parameters, so neither optimiser nor checkpoint knows it.
         ce_weight, triplet_weight, sr_weight, ps_weight: of the four terms; the triplets' is that of their mean.
         triplet_pooled: False leaves the four triplets of the branches, as in phase 1.
+        triplet_gathered: of several processes, each takes positives and negatives from the batches of all.
         label_smoothing: of CE. margin: of the triplets.
         sr_lr: own learning rate of `sr`, under the same schedule; 0 keeps it as it is. Off in the method: its
             released code sets 0.001 and overwrites it at every epoch.
@@ -44,6 +45,7 @@ class PSHRNet(Task):
         sr_weight: float = 0.5,
         ps_weight: float = 0.5,
         triplet_pooled: bool = True,
+        triplet_gathered: bool = True,
         label_smoothing: float = 0.1,
         margin: float = 0.3,
         sr_lr: float | None = None,
@@ -56,7 +58,7 @@ class PSHRNet(Task):
         self.normalise = Normalise()
         self.ce_weight, self.triplet_weight = ce_weight, triplet_weight
         self.sr_weight, self.ps_weight = sr_weight, ps_weight
-        self.triplet_pooled = triplet_pooled
+        self.triplet_pooled, self.triplet_gathered = triplet_pooled, triplet_gathered
         self.label_smoothing, self.margin, self.sr_lr = label_smoothing, margin, sr_lr
         # in a tuple, where nn.Module does not look for parameters
         self._teacher: tuple[HRNetReID, ...] = ()
@@ -67,10 +69,9 @@ class PSHRNet(Task):
         restored = self.sr(batch.low)
         student = self.reid(restored)
         vectors = (student.pooled, *student.branches) if self.triplet_pooled else student.branches
-        triplets = [batch_hard_triplet(x, batch.label, self.margin) for x in vectors]
         terms = {
             "ce": F.cross_entropy(student.logits, batch.label, label_smoothing=self.label_smoothing),
-            "triplet": torch.stack(triplets).mean(),
+            "triplet": self.triplet(vectors, batch.label, self.margin, self.triplet_gathered),
             "sr": restoration(self.normalise(restored), self.normalise(batch.high), batch.has_high),
         }
         loss = self.ce_weight * terms["ce"] + self.triplet_weight * terms["triplet"] + self.sr_weight * terms["sr"]

@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from psnet.data.dataset import EvalBatch, PairBatch
-from psnet.losses import batch_hard_triplet
 from psnet.metrics import RetrievalMetric
 from psnet.models import HRNetReID
 from psnet.tasks.base import Task
@@ -28,6 +27,7 @@ class ReID(Task):
             cameras are low and the others sharp.
         ce_weight: of CE, 1 in phase 1 and 1.15 in phase 2.
         triplet_pooled: a fifth triplet, of the pooled vector, as in phase 2.
+        triplet_gathered: of several processes, each takes positives and negatives from the batches of all.
         label_smoothing: of CE, 0.1 in the method. margin: of the triplets, 0.3 in the method.
     """
 
@@ -37,6 +37,7 @@ class ReID(Task):
         view: Literal["high", "low"] = "high",
         ce_weight: float = 1.0,
         triplet_pooled: bool = False,
+        triplet_gathered: bool = True,
         label_smoothing: float = 0.1,
         margin: float = 0.3,
         recipe: Recipe | None = None,
@@ -47,7 +48,7 @@ class ReID(Task):
             raise ValueError(f"model.view={view!r} must be high (the teacher) or low (the row ID)")
         self.reid = reid.to(memory_format=torch.channels_last)
         self.view = view
-        self.ce_weight, self.triplet_pooled = ce_weight, triplet_pooled
+        self.ce_weight, self.triplet_pooled, self.triplet_gathered = ce_weight, triplet_pooled, triplet_gathered
         self.label_smoothing, self.margin = label_smoothing, margin
 
     def seen(self, batch: PairBatch | EvalBatch) -> Tensor:
@@ -56,10 +57,9 @@ class ReID(Task):
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         features = self.reid(self.seen(batch))
         vectors = (features.pooled, *features.branches) if self.triplet_pooled else features.branches
-        triplets = [batch_hard_triplet(x, batch.label, self.margin) for x in vectors]
         terms = {
             "ce": F.cross_entropy(features.logits, batch.label, label_smoothing=self.label_smoothing),
-            "triplet": torch.stack(triplets).mean(),
+            "triplet": self.triplet(vectors, batch.label, self.margin, self.triplet_gathered),
         }
         loss = self.ce_weight * terms["ce"] + terms["triplet"]
         self.log_terms(batch, loss, terms)

@@ -1,0 +1,64 @@
+"""One of two processes that take a step together: python -m tests.tasks.two_processes RANK FOLDER SETTINGS
+
+Each has half of the images. The first leaves the gradients of both, as DDP averages them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from psnet.data.dataset import PairBatch
+from psnet.tasks import ReID, Task
+from tests.tasks.tiny import TinyReID, tiny_batch
+
+
+def batch(rank: int | None) -> PairBatch:
+    """Half of the images, or with None all. The same people are in both halves, and each has two images in each."""
+    whole = PairBatch(*(torch.cat(parts) for parts in zip(tiny_batch(seed=0), tiny_batch(seed=1), strict=True)))
+    half = len(whole.label) // 2
+    return whole if rank is None else PairBatch(*(part[rank * half : (rank + 1) * half] for part in whole))
+
+
+def task(normalises: bool, gathered: bool) -> Task:
+    """The same weights each time. normalises: batch norm takes the statistics of the images at hand."""
+    torch.manual_seed(0)
+    made = ReID(TinyReID(), triplet_pooled=True, triplet_gathered=gathered)
+    made.log_terms = lambda *_: None  # type: ignore[method-assign]
+    made.reid.bn.train(normalises)  # type: ignore[attr-defined]
+    return made
+
+
+def gradients(made: Task) -> dict[str, Tensor]:
+    return {name: parameter.grad for name, parameter in made.named_parameters() if parameter.grad is not None}
+
+
+class Step(torch.nn.Module):
+    """DDP watches what is called."""
+
+    def __init__(self, made: Task) -> None:
+        super().__init__()
+        self.made = made
+
+    def forward(self, images: PairBatch) -> Tensor:
+        return self.made.training_step(images, 0)  # type: ignore[no-any-return]
+
+
+def main(rank: int, folder: Path, normalises: bool, gathered: bool) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=2)
+    made = task(normalises, gathered)
+    step = DistributedDataParallel(Step(made))  # which must outlive the step, or nothing is averaged
+    step(batch(rank)).backward()
+    if rank == 0:
+        torch.save(gradients(made), folder / "gradients.pt")
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]), **json.loads(sys.argv[3]))
