@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from psnet.data.dataset import EvalBatch, PairBatch
+from psnet.data.sampler import rank_and_world
 from psnet.losses import batch_hard_triplet
 from psnet.metrics import RestorationMetric, RestorationScore, Retrieval, RetrievalMetric
 from psnet.tasks.gather import gather
@@ -153,11 +154,12 @@ class Task(pl.LightningModule):
             gathered: take positives and negatives from the batches of all processes. The mean over processes, which DDP
                 makes of gradients, is then that of one process with all images.
         """
-        if not gathered:
+        if not gathered or rank_and_world()[1] == 1:
             return torch.stack([batch_hard_triplet(x, label, margin) for x in vectors]).mean()
-        everybody = gather(torch.cat([x.float() for x in vectors], dim=1)).split([x.shape[1] for x in vectors], dim=1)
+        anchors = [x.float() for x in vectors]
+        everybody = gather(torch.cat(anchors, dim=1)).split([x.shape[1] for x in anchors], dim=1)
         labels = gather(label)
-        pairs = zip(vectors, everybody, strict=True)
+        pairs = zip(anchors, everybody, strict=True)
         return torch.stack([batch_hard_triplet(x, label, margin, (others, labels)) for x, others in pairs]).mean()
 
     def log_terms(self, batch: PairBatch, loss: Tensor, terms: Mapping[str, Tensor]) -> None:

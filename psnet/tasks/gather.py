@@ -10,12 +10,10 @@ from torch import Tensor
 
 
 def gather(x: Tensor) -> Tensor:
-    """(B, ...) of each process -> (W B, ...) of all W, in their order; x itself where there is one process.
+    """(B, ...) of each process -> (W B, ...) of all W, in their order. Processes are connected.
 
     B is the same on all. Each process gets back the sum of the gradients that all have for its x.
     """
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
-        return x
     gathered: Tensor = _Gather.apply(x)
     return gathered
 
