@@ -41,7 +41,7 @@ from psnet.phases import (
 )
 from psnet.processes import alone, exit_as_shells_do, is_first
 from psnet.provenance import check_trained_images
-from psnet.record import given_checkpoints, given_digests, meta_of
+from psnet.record import given_checkpoints, given_digests, given_now, meta_of
 from psnet.run_folder import (
     AUTO,
     MANIFEST,
@@ -91,7 +91,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     with alone(folder, cfg.name):
         if cfg.resume != AUTO:
             return train_from(cfg, None if cfg.resume is None else read_begun(cfg.resume))
-        metrics = finished(cfg, folder, given_digests(OmegaConf.to_container(cfg.model, resolve=True)))  # type: ignore[arg-type]
+        metrics = finished(cfg, folder, given_now(cfg))
         return train_from(cfg, newest(folder)) if metrics is None else metrics
 
 

@@ -168,7 +168,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which PyTorch finds where the end is missing
-            raise CheckpointError(f"checkpoint {file} cannot be opened ({error.strerror}); see to it") from error
+            raise CheckpointError(
+                f"checkpoint {file} cannot be opened ({error.strerror or error}); see to it"
+            ) from error
         raise DamagedError(
             f"{file} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, or none. Give a .ckpt "
             "file that train.py wrote"

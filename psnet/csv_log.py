@@ -12,7 +12,6 @@ from typing import Any
 
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
-from pytorch_lightning.utilities import rank_zero_only
 
 from psnet.atomic import WriteError, write_whole
 from psnet.processes import is_first
@@ -31,6 +30,9 @@ class CSVLog(CSVLogger):
     Args:
         folder: of the run.
         steps: so many are done already; what was logged of later ones will be logged again, and is taken out.
+
+    Raises:
+        WriteError: when it is written, for want of room as a rule. What was to be written is kept for the next time.
     """
 
     def __init__(self, folder: Path, steps: int = 0) -> None:
@@ -46,18 +48,12 @@ class CSVLog(CSVLogger):
             self._experiment = _Appending(self.log_dir)
         return self._experiment or super().experiment
 
-    @rank_zero_only
-    def save(self) -> None:
-        """Raises WriteError: there is no room."""
-        super().save()
-
 
 class _Appending(ExperimentWriter):
     """Lightning's writer, but it begins with the rows that are there, and what it cannot write whole it keeps."""
 
     def _check_log_dir_exists(self) -> None:
-        file = Path(self.metrics_file_path)
-        self.metrics_keys = _rows(file)[0] if file.is_file() else []
+        self.metrics_keys = _rows(Path(self.metrics_file_path))[0]
 
     def save(self) -> None:
         if not self.metrics:
@@ -65,7 +61,7 @@ class _Appending(ExperimentWriter):
         file = Path(self.metrics_file_path)
         names = sorted({*self.metrics_keys}.union(*self.metrics))
         if names != self.metrics_keys or not file.is_file():
-            _write(file, names, [*(_rows(file)[1] if file.is_file() else []), *self.metrics])
+            _write(file, names, [*_rows(file)[1], *self.metrics])
             self.metrics_keys = names
         else:
             _append(file, names, self.metrics)
@@ -87,7 +83,9 @@ def cut(file: Path, steps: int) -> None:
 
 
 def _rows(file: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """(names of the columns, rows), of lines that are whole."""
+    """(names of the columns, rows), of lines that are whole; none where there is no file."""
+    if not file.is_file():
+        return [], []
     text = file.read_bytes().decode("utf-8", "replace")
     names, *lines = [*csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline=""))] or [[]]
     rows = (dict(zip(names, line, strict=True)) for line in lines if len(line) == len(names))

@@ -79,6 +79,12 @@ def given_digests(model: Settings) -> dict[str, str]:
     return {setting: hashlib.sha256(file.read_bytes()).hexdigest() for setting, file in files.items()}
 
 
+def given_now(cfg: DictConfig) -> dict[str, str]:
+    """`given_digests` of the model in a configuration, before the data are known."""
+    model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    return given_digests(model)
+
+
 def weights_of(model: Settings, meta: Settings | None) -> str:
     """Where re-identification started from, in words.
 

@@ -21,7 +21,7 @@ from psnet.atomic import write_whole
 from psnet.command_line import setting, typed
 from psnet.configuration import USER_ERRORS, build_manifest
 from psnet.data.samples import NoSuchSplit
-from psnet.record import given_digests
+from psnet.record import given_now
 from psnet.run_folder import AUTO, METRICS, finished, is_used
 
 log = logging.getLogger("psnet")
@@ -74,7 +74,7 @@ def train_apart(cfg: DictConfig, folder: Path) -> dict[str, float]:
     Raises:
         DataError: the data set cannot be had. RuntimeError: the command ended otherwise than well.
     """
-    metrics = finished(cfg, folder, _given(cfg)) if cfg.resume == AUTO else None
+    metrics = finished(cfg, folder, given_now(cfg)) if cfg.resume == AUTO else None
     if metrics is not None:
         return metrics
     build_manifest(cfg.dataset, cfg.join)
@@ -85,13 +85,9 @@ def train_apart(cfg: DictConfig, folder: Path) -> dict[str, float]:
     if ended.returncode:
         last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
         raise RuntimeError(f"the job ended with {ended.returncode}: {last}")
-    metrics = finished(cfg, folder, _given(cfg))
+    metrics = finished(cfg, folder, given_now(cfg))
     assert metrics is not None, f"{folder} has no {METRICS}"
     return metrics
-
-
-def _given(cfg: DictConfig) -> dict[str, str]:
-    return given_digests(OmegaConf.to_container(cfg.model, resolve=True))  # type: ignore[arg-type]
 
 
 def optimised() -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import shutil
-from pathlib import Path
 
 import pytest
 
 import train as main_job
+from benchmarks.crashes import log_of
 from psnet.checkpoint import CheckpointError
 from psnet.configuration import SettingsError
 from tests.job.world import Ran, World, assert_same_weights, phases, run
@@ -87,17 +86,9 @@ def test_going_on_in_its_own_folder(whole: Ran, world: World, monkeypatch: pytes
     again = run(world, name, "ps_hrnet_demo", f"resume=over/../{name}/{start}", epochs=2)
     assert_same_weights(again.folder / "last.ckpt", whole.folder / "last.ckpt")
     assert again.metrics == whole.metrics
-    assert rows(again.folder) == rows(whole.folder)
+    assert log_of(again.folder) == log_of(whole.folder)
     aside = {"last.ckpt": 0, "last-before.ckpt": 1, "mine.ckpt": 2}[start]
     assert len(list(again.folder.glob("last-aside*.ckpt"))) == aside
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    """Of the log, but what no two runs have alike."""
-    with (folder / "log" / "metrics.csv").open(newline="") as file:
-        return [
-            {name: cell for name, cell in row.items() if name != "train/images_per_s"} for row in csv.DictReader(file)
-        ]
 
 
 def test_resuming_from_nothing(world: World):
