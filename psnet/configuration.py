@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 import re
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
 from psnet.atomic import WriteError
@@ -79,11 +80,12 @@ def build(settings: Mapping[str, Any], **arguments: Any) -> Any:
     """Instantiate, with arguments that are objects already.
 
     Raises:
-        SettingsError: a value is missing, or a constructor refuses a value or a name. What else it raises of
-            `USER_ERRORS` comes out as it is.
+        SettingsError: a value is missing, a switch is neither true nor false, or a constructor refuses a value or a
+            name. What else it raises of `USER_ERRORS` comes out as it is.
     """
     if isinstance(settings, DictConfig):
         settings = _plain(settings)
+    _check_switches(settings)
     try:
         return instantiate({**settings, "_partial_": True}, _convert_="all")(**arguments)
     except USER_ERRORS:
@@ -97,6 +99,19 @@ def build(settings: Mapping[str, Any], **arguments: Any) -> Any:
         if isinstance(cause, (ValueError, TypeError)):
             raise SettingsError(f"{settings['_target_']}: {cause}") from error
         raise
+
+
+def _check_switches(settings: Any) -> None:
+    """Any text is true to Python, so a word in the place of true or false would be taken for true."""
+    if isinstance(settings, Mapping):
+        target = settings.get("_target_")
+        parameters = inspect.signature(get_object(target)).parameters if target else {}
+        for name, value in settings.items():
+            if name in parameters and parameters[name].annotation in (bool, "bool") and not isinstance(value, bool):
+                raise SettingsError(f"{target}: {name}={value!r} must be true or false")
+    if isinstance(settings, (Mapping, list)):
+        for value in settings.values() if isinstance(settings, Mapping) else settings:
+            _check_switches(value)
 
 
 def _plain(settings: DictConfig) -> dict[str, Any]:

@@ -42,6 +42,9 @@ def test_a_loss_that_diverges(world: World):
         (["model.view=side"], SettingsError, r"model\.view='side' must be high"),
         (["logger=wandb", "logger.mode=maybe"], SettingsError, r"logger\.mode='maybe' must be auto"),
         (["dataset.source.protocol.low_cameras=[7]"], DataError, r"7"),
+        (["model.triplet_pooled=maybe"], SettingsError, r"ReID: triplet_pooled='maybe' must be true or false"),
+        (["dataset.source.camera_rule=yess"], SettingsError, r"camera_rule='yess' must be true or false"),
+        (["model.recipe.rates_anew=2"], SettingsError, r"Recipe: rates_anew=2 must be true or false"),
     ],
 )
 def test_wrong_settings(world: World, overrides: list[str], error: type[Exception], message: str):
