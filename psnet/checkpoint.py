@@ -25,8 +25,8 @@ log = logging.getLogger("psnet")
 
 CHECKPOINT = "last.ckpt"
 
-FORM = 1
-"""Of `Task.meta`, what a checkpoint says of itself; 0 are those from before it was numbered."""
+FORM = 2
+"""Of what a checkpoint holds and says of itself, `Task.meta`; 0 are those from before it was numbered."""
 
 
 class CheckpointError(RuntimeError):

@@ -51,7 +51,7 @@ def own_settings(model: Settings) -> Settings:
     return {key: value for key, value in model.items() if key not in {need.phase for need in NEEDED}}
 
 
-_NOT_COMPARED = ("weights", "start_as_identity", "dropout")
+_NOT_COMPARED = ("weights", "start_as_identity", "dropout", "checkpointing", "compile")
 """Of a network's settings: of its beginning, and of its training."""
 
 _PACKAGE = Path(__file__).parent
