@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from psnet.data.dataset import EvalDataset
+from psnet.data.dataset import EvalDataset, as_unit
 from psnet.data.draws import shuffled
+from psnet.data.images import Filter
 from psnet.metrics import Retrieval, psnr, ranked_gallery, ssim
 from psnet.report import (
     Browser,
@@ -63,7 +63,7 @@ def with_thumbnails(browser: Browser, images: EvalDataset, budget: int) -> Brows
     Args:
         images: query and gallery of that evaluation. budget: bytes for all of them; see `room_for_thumbnails`.
     """
-    width, height = images.images.size
+    height, width = images.images.size
     crops = (_shown_pixels(images, image.number) for image in browser.images)
     return replace(browser, thumbnails=make_thumbnails(crops, len(browser.images), budget, height / width))
 
@@ -82,7 +82,7 @@ def choose_restorations(images: EvalDataset, number: int) -> list[int]:
 @torch.inference_mode()
 def restorations(task: Task, images: EvalDataset, rows: Sequence[int]) -> list[RestorationExample]:
     """low / bicubic / restored / high of some rows; empty of a task that restores nothing."""
-    batch = [images[i] for i in rows]
+    batch = [as_unit(images[i]) for i in rows]
     if not batch:
         return []
     restored = task.restore(torch.stack([item.low for item in batch]).to(task.device))
@@ -100,7 +100,7 @@ def _example(images: EvalDataset, index: int, item: Any, restored: Tensor) -> Re
             figures[f"psnr_{name}"] = float(psnr(image[None], item.high[None]))
             figures[f"ssim_{name}"] = float(ssim(image[None], item.high[None]))
     return RestorationExample(
-        low=np.asarray(images.images.low_native(row)),
+        low=_as_array(images.images.low_native(row)),
         bicubic=pixels(item.bicubic),
         restored=pixels(restored),
         high=pixels(item.high) if row.has_high else None,
@@ -124,5 +124,8 @@ def _crop(images: EvalDataset, index: int) -> Crop:
 
 def _shown_pixels(images: EvalDataset, index: int) -> Pixels:
     """An image as the network's input, before any restoration."""
-    image = images.images.low(images.rows[index], Image.Resampling.NEAREST)  # shows how few pixels there are
-    return np.asarray(image)
+    return _as_array(images.images.low(images.rows[index], Filter.NEAREST))  # shows how few pixels there are
+
+
+def _as_array(image: Tensor) -> Pixels:
+    return np.ascontiguousarray(image.permute(1, 2, 0).numpy())

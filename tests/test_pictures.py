@@ -13,7 +13,8 @@ from PIL import Image
 from torch.nn import functional as F
 
 from psnet.browsing import browser_of
-from psnet.data.dataset import EvalDataset
+from psnet.data.dataset import EvalDataset, as_unit
+from psnet.data.images import Filter, to_pillow
 from psnet.data.manifest import Manifest
 from psnet.metrics import RetrievalMetric, psnr
 from psnet.models import VDSRCA
@@ -91,7 +92,7 @@ def test_a_ranked_list_shows_its_images(images: EvalDataset):
     assert [entry.score for entry in shown.entries] == sorted((e.score for e in shown.entries), reverse=True)
     for entry in shown.entries:
         (number,) = [i for i, other in enumerate(images.rows) if other.path == entry.crop.caption.split(", ")[-1]]
-        assert np.array_equal(entry.crop.image, pixels(images[number].low))  # gallery images are sharp
+        assert np.array_equal(entry.crop.image, pixels(as_unit(images[number]).low))  # gallery images are sharp
 
 
 def test_thumbnails_show_what_the_network_sees(images: EvalDataset) -> None:
@@ -106,7 +107,7 @@ def test_thumbnails_show_what_the_network_sees(images: EvalDataset) -> None:
         assert (shown.name, shown.pid, shown.camid) == (row.path, row.pid, row.camid)
         left, top = cell % sheet.columns * sheet.width, cell // sheet.columns * sheet.height
         crop = whole.crop((left, top, left + sheet.width, top + sheet.height))
-        seen = images.images.low(row, Image.Resampling.NEAREST).resize(crop.size, Image.Resampling.LANCZOS)
+        seen = to_pillow(images.images.low(row, Filter.NEAREST)).resize(crop.size, Image.Resampling.LANCZOS)
         assert np.abs(np.asarray(crop, float) - np.asarray(seen, float)).mean() < 6
 
 
@@ -123,7 +124,7 @@ def test_a_restoration_beside_its_figures(images: EvalDataset):
     rows = choose_restorations(images, 2)
     task = SuperResolution(VDSRCA(16, 1, start_as_identity=True)).eval()
     for row, example in zip(rows, restorations(task, images, rows), strict=True):
-        item = images[row]
+        item = as_unit(images[row])
         assert np.array_equal(example.restored, pixels(item.low))  # the identity
         assert np.array_equal(example.high, pixels(item.high))
         assert example.psnr_restored == pytest.approx(float(psnr(item.low[None], item.high[None])))

@@ -16,9 +16,12 @@ log = logging.getLogger(__name__)
 VALIDATED = ("val/rank1", "val/mAP", "val/psnr_restored")
 """What the line of an epoch tells of its validation, where there was one."""
 
+SECONDS = 1.0
+"""How old figures in the bar get. To read them is to wait for the device, so it is not done at every step."""
+
 
 class Progress(RichProgressBar):
-    """Lightning's bar, with the time left of the whole run beside the losses.
+    """Lightning's bar, with the time left of the whole run, the losses, and what else is logged of a step.
 
     Where the output is no terminal, such as a log file, a bar cannot be seen; there it is one line per epoch.
     """
@@ -26,6 +29,8 @@ class Progress(RichProgressBar):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._begun, self._first_step = time.perf_counter(), trainer.global_step
         self._validated = False
+        self._figures: dict[str, float] = {}
+        self._read = -SECONDS
         super().on_train_start(trainer, pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -33,16 +38,20 @@ class Progress(RichProgressBar):
         self._validated = True
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        figures = super().get_metrics(trainer, pl_module)
-        losses = {name.removeprefix("train/"): value for name, value in figures.items() if name != "v_num"}
-        return {"left": self._left(trainer), **losses}
+        if time.perf_counter() - self._read >= SECONDS:
+            self._figures, self._read = self._of_steps(trainer), time.perf_counter()
+        return {"left": self._left(trainer), **self._figures}
+
+    def _of_steps(self, trainer: pl.Trainer) -> dict[str, float]:
+        figures = trainer.callback_metrics.items()
+        return {name.removeprefix("train/"): float(value) for name, value in figures if name.startswith("train/")}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_epoch_end(trainer, pl_module)
         if self.is_enabled and not get_console().is_terminal:
-            losses = self.get_metrics(trainer, pl_module)
-            left = losses.pop("left")
-            figures = ", ".join(f"{name} {value:.3f}" for name, value in {**losses, **self._found(trainer)}.items())
+            found = {**self._of_steps(trainer), **self._found(trainer)}
+            figures = ", ".join(f"{name} {value:.3f}" for name, value in found.items())
+            left = self._left(trainer)
             log.info("epoch %d of %s: %s; %s left", trainer.current_epoch + 1, trainer.max_epochs, figures, left)
         self._validated = False
 

@@ -1,17 +1,30 @@
-"""How fast it trains."""
+"""How fast it trains, and whether it waits for images."""
 
 from __future__ import annotations
 
+import logging
+import os
 import time
 from typing import Any
 
 import pytorch_lightning as pl
 
+from psnet.data.datamodule import MLRDataModule
+
+log = logging.getLogger("psnet")
+
+TOLERATED = 0.2
+"""Share of the time spent waiting for images from which on it is said. A batch is loaded ahead, so that it is 0 as long
+as loading keeps up."""
+
 
 class Throughput(pl.Callback):
-    """Logs train/images_per_s: pairs per second of all processes together, since the last time it was logged.
+    """Logs, each since it was logged the last time and without validation:
 
-    Validation does not count.
+    - train/images_per_s: pairs per second of all processes together;
+    - train/data_wait: share of the time, 0 to 1, that this process waited for images.
+
+    Where that is more than `TOLERATED`, twice in a row, it says so once, and what loading takes its time for.
 
     Args:
         every_n_steps: how often; and at the end of each epoch.
@@ -19,10 +32,15 @@ class Throughput(pl.Callback):
 
     def __init__(self, every_n_steps: int = 10) -> None:
         self.every_n_steps = every_n_steps
-        self._images, self._since = 0, 0.0
+        self._images, self._since, self._waited = 0, 0.0, 0.0
+        self._slow = 0
+        """So many times in a row loading was too slow; the first time of a run its processes are only starting."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._slow = 0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._images, self._since = 0, time.perf_counter()
+        self._begin(trainer)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -30,6 +48,36 @@ class Throughput(pl.Callback):
         self._images += len(batch.label) * trainer.world_size
         if (batch_idx + 1) % self.every_n_steps and batch_idx + 1 != trainer.num_training_batches:
             return
-        now = time.perf_counter()
-        pl_module.log("train/images_per_s", self._images / (now - self._since), batch_size=1)
-        self._images, self._since = 0, now
+        passed = time.perf_counter() - self._since
+        wait = (_waited(trainer) - self._waited) / passed
+        pl_module.log("train/images_per_s", self._images / passed, batch_size=1)
+        pl_module.log("train/data_wait", wait, batch_size=1)
+        if batch_idx + 1 > self.every_n_steps:  # the first batches of an epoch are not loaded ahead
+            self._slow = self._slow + 1 if wait > TOLERATED else 0
+            if self._slow == 2 and trainer.is_global_zero:
+                log.warning("%s", cause(trainer.datamodule, wait))  # type: ignore[attr-defined]
+        self._begin(trainer)
+
+    def _begin(self, trainer: pl.Trainer) -> None:
+        self._images, self._since, self._waited = 0, time.perf_counter(), _waited(trainer)
+
+
+def _waited(trainer: pl.Trainer) -> float:
+    return float(getattr(trainer.datamodule, "waited", 0.0))  # type: ignore[attr-defined]
+
+
+def cause(data: MLRDataModule, wait: float) -> str:
+    """Why training waits for images, and what can be done.
+
+    Args:
+        wait: share of the time, 0 to 1.
+    """
+    reading, varying = data.seconds_an_image()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parts = (
+        f"{wait:.0%} of the time training waits for images. One takes {1000 * (reading + varying):.1f} ms: "
+        f"{1000 * reading:.1f} to read, decode and resize, {1000 * varying:.1f} to vary (model.recipe.augment)"
+    )
+    if data.workers < cores:
+        return f"{parts}. {data.workers} of {cores} cores load them: give loader.workers={cores}"
+    return f"{parts}, on all {cores} cores: loader.cache=true keeps decoded images, a smaller image_size costs less"

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from psnet.data.dataset import Augmentation, EvalBatch, EvalDataset, PairBatch, PairDataset
+from psnet.data.dataset import (
+    AnyBatch,
+    Augmentation,
+    EvalBatch,
+    EvalDataset,
+    PairBatch,
+    PairDataset,
+    as_unit,
+    collate,
+)
 from psnet.data.manifest import Manifest
 from psnet.data.sampler import PKBatchSampler, ShardSampler
 
@@ -22,6 +32,7 @@ class MLRDataModule(pl.LightningDataModule):
         image_size: (height, width) of the network's input.
         batch: (identities, images of each) of a training batch. augment: of training pairs. None for evaluation alone.
         eval_batch_size, workers: of the loaders.
+        cache: keep decoded training images in memory, see `PairDataset`.
         seed: of batches and augmentation. upsampling: to image_size, a name of `psnet.data.dataset.UPSAMPLINGS`.
         rates_anew: see `PairDataset`.
 
@@ -40,34 +51,74 @@ class MLRDataModule(pl.LightningDataModule):
         seed: int = 0,
         upsampling: str = "bilinear",
         rates_anew: bool = False,
+        cache: bool = False,
     ) -> None:
         super().__init__()
         image_size = (int(image_size[0]), int(image_size[1]))
         self.manifest = manifest
         self.eval_batch_size, self.workers = eval_batch_size, workers
+        self.waited = 0.0
+        """Seconds that training has waited for batches, so far."""
         self.eval_data = EvalDataset(manifest, image_size, upsampling)
         if batch is not None and augment is not None:
-            self.train_data = PairDataset(manifest, image_size, augment, upsampling, rates_anew)
+            self.train_data = PairDataset(manifest, image_size, augment, upsampling, rates_anew, cache)
             self.batches = PKBatchSampler(self.train_data.labels, *batch, seed=seed)
 
     def train_dataloader(self) -> DataLoader[PairBatch]:
         if self.trainer is not None:  # workers fetch the first batches before Lightning tells the sampler its epoch
             begun = self.trainer.fit_loop.epoch_progress.current.ready  # checkpoints are written when an epoch ends
             self.batches.set_epoch(begun)
-        return self._loader(self.train_data, batch_sampler=self.batches)
+        return _Timed(self, self.train_data, batch_sampler=self.batches, **self._how())
+
+    def on_after_batch_transfer(self, batch: AnyBatch, dataloader_idx: int) -> AnyBatch:
+        return as_unit(batch)
 
     def train_batch(self, number: int) -> tuple[PairBatch, list[str]]:
         """This process's batch of a number, from 0, in the epoch at hand, drawn again; and the paths of its images."""
         draws = next(itertools.islice(self.batches, number, None))
-        batch = PairBatch(*map(torch.stack, zip(*(self.train_data[draw] for draw in draws), strict=True)))
-        return batch, [self.train_data.rows[index].path for index, _ in draws]
+        batch = collate([self.train_data[draw] for draw in draws])
+        return as_unit(batch), [self.train_data.rows[index].path for index, _ in draws]
+
+    def seconds_an_image(self, images: int = 16) -> tuple[float, float]:
+        """What a training pair takes on one core: to read, decode and resize; and to vary. Some are loaded to see."""
+        begun = time.perf_counter()
+        plain = [self.train_data.images.pair(row) for row in self.train_data.rows[:images]]
+        read = (time.perf_counter() - begun) / len(plain)
+        begun = time.perf_counter()
+        for number in range(len(plain)):
+            self.train_data[number, number]
+        return read, max(0.0, (time.perf_counter() - begun) / len(plain) - read)
 
     def val_dataloader(self) -> DataLoader[EvalBatch]:
         sampler = ShardSampler(len(self.eval_data))
-        return self._loader(self.eval_data, batch_size=self.eval_batch_size, sampler=sampler)
+        return DataLoader(self.eval_data, batch_size=self.eval_batch_size, sampler=sampler, **self._how())
 
     def test_dataloader(self) -> DataLoader[EvalBatch]:
         return self.val_dataloader()
 
-    def _loader(self, data: Any, **how: Any) -> DataLoader[Any]:
-        return DataLoader(data, num_workers=self.workers, persistent_workers=self.workers > 0, **how)
+    def _how(self) -> dict[str, Any]:
+        pinned = torch.cuda.is_available()  # so that a batch is copied while the one before is computed
+        return {
+            "collate_fn": collate,
+            "num_workers": self.workers,
+            "persistent_workers": self.workers > 0,
+            "pin_memory": pinned,
+        }
+
+
+class _Timed(DataLoader[PairBatch]):
+    """Tells a data module how long it was waited for."""
+
+    def __init__(self, module: MLRDataModule, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self._module = module
+
+    def __iter__(self) -> Any:
+        batches = super().__iter__()
+        while True:
+            begun = time.perf_counter()
+            batch = next(batches, None)
+            self._module.waited += time.perf_counter() - begun
+            if batch is None:
+                return
+            yield batch

@@ -1,37 +1,39 @@
-"""From rows of a manifest to tensors: pairs to train on, images to evaluate. All images are RGB in [0, 1]."""
+"""From rows of a manifest to tensors: pairs to train on, images to evaluate.
+
+Images are RGB, bytes as they are loaded and in [0, 1] when a network sees them, see `as_unit`.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision import tv_tensors
-from torchvision.transforms.v2 import functional as transform
 
+from psnet.data.cache import ImageCache
 from psnet.data.degrade import degrade
+from psnet.data.images import Filter, decode, from_pillow, resize, stack, to_pillow
 from psnet.data.manifest import Manifest, Row
 from psnet.data.sampler import Draw
 
 Augmentation = Callable[[Tensor], Tensor]
 """Of uint8 images (N, 3, H, W), all N in the same way."""
 
-UPSAMPLINGS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+UPSAMPLINGS = {"bilinear": Filter.BILINEAR, "bicubic": Filter.BICUBIC}
 """Ways to the network's input; bilinear is the method's."""
 
 
 class PairBatch(NamedTuple):
     """B training pairs (one pair, without the first dimension, before collation).
 
-    low: (B, 3, H, W) what the student sees, at its manifest's rate. high: (B, 3, H, W) its sharp twin, what the
-    teacher sees; the same image as low where there is none. has_high: (B,) bool, false in that last case.
-    label: (B,) class from 0. is_low: (B,) bool, false of a sharp image, which is its own twin.
+    low: (B, 3, H, W) in [0, 1] (bytes before `as_unit`), what the student sees, at its manifest's rate. high: of the
+    same shape, its sharp twin, what the teacher sees; the same image as low where there is none. has_high: (B,) bool,
+    false in that last case. label: (B,) class from 0. is_low: (B,) bool, false of a sharp image, which is its own twin.
     """
 
     low: Tensor
@@ -44,7 +46,8 @@ class PairBatch(NamedTuple):
 class EvalBatch(NamedTuple):
     """B images of query and gallery.
 
-    low: (B, 3, H, W) what the network sees (a sharp image for most of the gallery). bicubic: the same image
+    low: (B, 3, H, W) in [0, 1] (bytes before `as_unit`), what the network sees (a sharp image for most of the
+    gallery). bicubic: the same image
     up-sampled by bicubic interpolation, whatever low is, what restoration is compared with. high, has_high,
     is_low: as in PairBatch. pid, camid: (B,). rate: (B,), 1 of a sharp image and where nobody knows.
     is_query: (B,) bool. row: (B,) number of the image, from 0 without gaps.
@@ -62,38 +65,65 @@ class EvalBatch(NamedTuple):
     row: Tensor
 
 
+AnyBatch = TypeVar("AnyBatch", PairBatch, EvalBatch)
+
+
+def collate(items: Sequence[AnyBatch]) -> AnyBatch:
+    """Single ones to a batch."""
+    columns = zip(*items, strict=True)
+    return type(items[0])(*(stack(column) if column[0].ndim == 3 else torch.stack(column) for column in columns))
+
+
+def as_unit(batch: AnyBatch) -> AnyBatch:
+    """Its images as float32 in [0, 1] where they are bytes: where a batch is used, as bytes are loaded and sent in a
+    quarter of the time. Others stay as they are."""
+    images = {name: part for name, part in batch._asdict().items() if part.dtype == torch.uint8}
+    return batch._replace(**{name: part.to(torch.float32).div_(255) for name, part in images.items()})
+
+
 class RowImages:
-    """The images of one row at the network's size (height, width).
+    """The images of one row, uint8 RGB (3, H, W), at the network's size (height, width).
 
     Everything, low and sharp, is resized by one filter of Pillow's: `upsampling`, a name of `UPSAMPLINGS`.
+
+    Args:
+        read: makes pixels of a file; a cache, for one.
     """
 
-    def __init__(self, manifest: Manifest, image_size: tuple[int, int], upsampling: str = "bilinear") -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        image_size: tuple[int, int],
+        upsampling: str = "bilinear",
+        read: Callable[[Path], Tensor] = decode,
+    ) -> None:
         self.manifest = manifest
-        self.size = (image_size[1], image_size[0])
-        self.resampling = UPSAMPLINGS[upsampling]
+        self.size = (image_size[0], image_size[1])
+        self.filter = UPSAMPLINGS[upsampling]
+        self.read = read
 
-    def low_native(self, row: Row) -> Image.Image:
+    def low_native(self, row: Row) -> Tensor:
         """The low image before it is resized to the network's input."""
-        image = open_rgb(self.manifest.path(row))
-        return degrade(image, row.rate, row.degradation) if row.degradation else image
+        return _degraded(self.read(self.manifest.path(row)), row)
 
-    def low(self, row: Row, resampling: Image.Resampling | None = None) -> Image.Image:
+    def low(self, row: Row, filter: Filter | None = None) -> Tensor:
         """At the network's size, as the network sees it unless another filter is given."""
-        return self.low_native(row).resize(self.size, self.resampling if resampling is None else resampling)
+        return resize(self.low_native(row), self.size, self.filter if filter is None else filter)
 
-    def high(self, row: Row) -> Image.Image:
-        return open_rgb(self.manifest.high_path(row)).resize(self.size, self.resampling)
+    def high(self, row: Row) -> Tensor:
+        return resize(self.read(self.manifest.high_path(row)), self.size, self.filter)
 
-    def pair(self, row: Row) -> tuple[Image.Image, Image.Image]:
-        """(low, high) from one decoding where one file serves both."""
+    def pair(self, row: Row) -> tuple[Tensor, Tensor]:
+        """(low, high) from one decoding where one file serves both; the same object where they are one image."""
         if row.high:
             return self.low(row), self.high(row)
-        source = open_rgb(self.manifest.path(row))
-        high = source.resize(self.size, self.resampling)
-        if not row.degradation:
-            return high, high
-        return degrade(source, row.rate, row.degradation).resize(self.size, self.resampling), high
+        source = self.read(self.manifest.path(row))
+        high = resize(source, self.size, self.filter)
+        return (resize(_degraded(source, row), self.size, self.filter) if row.degradation else high), high
+
+
+def _degraded(image: Tensor, row: Row) -> Tensor:
+    return from_pillow(degrade(to_pillow(image), row.rate, row.degradation)) if row.degradation else image
 
 
 class PairDataset(Dataset[PairBatch]):
@@ -104,6 +134,7 @@ class PairDataset(Dataset[PairBatch]):
         rates_anew: each time an image is shown it takes the rate of a random training image of its set and camera,
             which may be a sharp one. So each camera keeps its share of low images, but which they are and how low
             changes. Files that are low already stay as they are. Off, the rates are those of the manifest.
+        cache: decode each file once, see `psnet.data.cache.ImageCache`.
     """
 
     def __init__(
@@ -113,11 +144,14 @@ class PairDataset(Dataset[PairBatch]):
         augment: Augmentation,
         upsampling: str = "bilinear",
         rates_anew: bool = False,
+        cache: bool = False,
     ) -> None:
         self.rows = manifest.split("train")
         labels = manifest.train_labels()
         self.labels = [labels[row.source, row.pid] for row in self.rows]
-        self.images = RowImages(manifest, image_size, upsampling)
+        files = (path for row in self.rows for path in (manifest.path(row), manifest.high_path(row)))
+        read = ImageCache(files) if cache else decode
+        self.images = RowImages(manifest, image_size, upsampling, read)
         self.augment = augment
         self.rates: dict[tuple[str, int], list[Row]] = defaultdict(list)
         for row in self.rows:
@@ -134,10 +168,10 @@ class PairDataset(Dataset[PairBatch]):
             row = self._at_another_rate(self.rows[index])
             low, high = self.images.pair(row)
             different = [low] if low is high else [low, high]
-            images = self.augment(tv_tensors.Image(torch.stack([transform.pil_to_tensor(x) for x in different])))
+            images = self.augment(stack(different)).contiguous(memory_format=torch.channels_last)
         return PairBatch(
-            low=_to_unit(images[0]),
-            high=_to_unit(images[-1]),
+            low=images[0],
+            high=images[-1],
             has_high=torch.tensor(row.has_high),
             label=torch.tensor(self.labels[index]),
             is_low=torch.tensor(row.is_low),
@@ -163,13 +197,10 @@ class EvalDataset(Dataset[EvalBatch]):
 
     def __getitem__(self, index: int) -> EvalBatch:
         row = self.rows[index]
-        low, high = (_to_unit(transform.pil_to_tensor(image)) for image in self.images.pair(row))
-        bicubic = low
-        if row.is_low:
-            bicubic = _to_unit(transform.pil_to_tensor(self.images.low(row, Image.Resampling.BICUBIC)))
+        low, high = self.images.pair(row)
         return EvalBatch(
             low=low,
-            bicubic=bicubic,
+            bicubic=self.images.low(row, Filter.BICUBIC) if row.is_low else low,
             high=high,
             has_high=torch.tensor(row.has_high),
             pid=torch.tensor(row.pid),
@@ -179,13 +210,3 @@ class EvalDataset(Dataset[EvalBatch]):
             is_query=torch.tensor(row.split == "query"),
             row=torch.tensor(index),
         )
-
-
-def open_rgb(path: Path) -> Image.Image:
-    with Image.open(path) as image:
-        return image.convert("RGB")
-
-
-def _to_unit(image: Tensor) -> Tensor:
-    """uint8 -> float32 in [0, 1], as a plain tensor."""
-    return image.as_subclass(torch.Tensor).to(torch.float32).div_(255)

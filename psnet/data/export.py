@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.progress import track
 
 from psnet.data.dataset import RowImages
+from psnet.data.images import to_pillow
 from psnet.data.manifest import Manifest, Row, exact
 from psnet.data.manifest_file import write_manifest
 from psnet.data.readers.table import LOW
@@ -93,7 +94,7 @@ def _write(manifest: Manifest, images: RowImages, row: Row, folder: Path) -> Non
     if not seen.exists():
         if row.degradation:
             beside = _beside(seen)
-            images.low_native(row).save(beside, format="BMP")
+            to_pillow(images.low_native(row)).save(beside, format="BMP")
             os.replace(beside, seen)
         else:
             _copy(manifest.path(row), seen)

@@ -163,11 +163,11 @@ class Task(pl.LightningModule):
         return torch.stack([batch_hard_triplet(x, label, margin, (others, labels)) for x, others in pairs]).mean()
 
     def log_terms(self, batch: PairBatch, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
-        """The loss and each of its terms, before weighting."""
+        """The loss and each of its terms, before weighting. What Lightning shows in a bar it fetches from the device at
+        every step, so that is left to `psnet.callbacks.Progress`."""
         size = len(batch.label)
-        self.log("train/loss", loss.detach(), prog_bar=True, batch_size=size)
-        for name, value in terms.items():
-            self.log(f"train/{name}", value.detach(), prog_bar=True, batch_size=size)
+        for name, value in {"loss": loss, **terms}.items():
+            self.log(f"train/{name}", value.detach(), batch_size=size)
 
     # Checkpoints
 

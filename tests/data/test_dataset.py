@@ -12,7 +12,8 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from psnet.data.datamodule import MLRDataModule
-from psnet.data.dataset import EvalDataset, PairBatch, PairDataset, RowImages
+from psnet.data.dataset import EvalDataset, PairBatch, PairDataset, RowImages, as_unit
+from psnet.data.images import from_pillow
 from psnet.data.manifest import Manifest, Row
 
 SIZE = (64, 32)
@@ -22,23 +23,23 @@ def nothing(images: torch.Tensor) -> torch.Tensor:
     return images
 
 
-def as_unit(image: Image.Image) -> torch.Tensor:
-    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1) / 255
-
-
 def test_low_is_down_sampled_and_high_is_not(tiny: Manifest):
     data = PairDataset(tiny, (96, 48), nothing)
     for index, row in enumerate(data.rows):
         pair = data[index, 0]
         source = Image.open(tiny.path(row)).convert("RGB")
-        torch.testing.assert_close(pair.high, as_unit(source.resize((48, 96), Image.Resampling.BILINEAR)))
+        assert_same(pair.high, from_pillow(source.resize((48, 96), Image.Resampling.BILINEAR)))
         if row.is_low:
             small = source.resize((round(32 / row.rate), round(64 / row.rate)), Image.Resampling.BICUBIC)
-            torch.testing.assert_close(pair.low, as_unit(small.resize((48, 96), Image.Resampling.BILINEAR)))
+            assert_same(pair.low, from_pillow(small.resize((48, 96), Image.Resampling.BILINEAR)))
         else:
             assert torch.equal(pair.low, pair.high)
         assert pair.is_low == row.is_low
         assert pair.has_high
+
+
+def assert_same(one: torch.Tensor, other: torch.Tensor) -> None:
+    torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
 @pytest.fixture
@@ -82,8 +83,8 @@ def test_rates_anew_keep_the_share_of_each_camera(tmp_path: Path):
     assert all(torch.equal(pair.low, once[i, 0].low) for i, pairs in seen.items() if i % 3 for pair in pairs)
     assert all(torch.equal(once[i, 1].low, once[i, 0].low) for i in seen)
     for interpolation, rate, share in (("", 1.0, 0.5), ("bicubic", 2.0, 0.25), ("box", 4.0, 0.25)):
-        made = {i: as_unit(images.low(replace(rows[i], rate=rate, degradation=interpolation))) for i in (0, 3, 6, 9)}
-        hits = [torch.allclose(pair.low, low) for i, low in made.items() for pair in seen[i]]
+        made = {i: images.low(replace(rows[i], rate=rate, degradation=interpolation)) for i in (0, 3, 6, 9)}
+        hits = [torch.equal(pair.low, low) for i, low in made.items() for pair in seen[i]]
         assert abs(sum(hits) / 100 - share) < 4 * (share * (1 - share) / 100) ** 0.5
     assert all(bool(pair.is_low) != torch.equal(pair.low, pair.high) for i in (0, 3, 6, 9) for pair in seen[i])
     assert torch.equal(seen[0][7].low, anew[0, 7].low)  # the seed decides
@@ -113,9 +114,9 @@ def test_evaluation_images(tiny: Manifest):
         item, row = data[number], data.rows[number]
         assert (item.pid, item.camid, item.row) == (row.pid, row.camid, number)
         assert bool(item.is_query) == (number < queries)
-        torch.testing.assert_close(item.low, as_unit(images.low(row)))
+        assert_same(item.low, images.low(row))
         if row.is_low:
-            torch.testing.assert_close(item.bicubic, as_unit(images.low(row, Image.Resampling.BICUBIC)))
+            assert_same(item.bicubic, images.low(row, Image.Resampling.BICUBIC))
             assert not torch.equal(item.low, item.high)
 
 
@@ -130,10 +131,10 @@ def test_bicubic_up_sampling_in_training_and_evaluation(tiny: Manifest):
                 seen = source
                 if row.is_low:
                     seen = source.resize((round(32 / row.rate), round(64 / row.rate)), Image.Resampling.BICUBIC)
-                torch.testing.assert_close(item.low, as_unit(seen.resize((48, 96), resampling)))
-                torch.testing.assert_close(item.high, as_unit(source.resize((48, 96), resampling)))
+                assert_same(item.low, from_pillow(seen.resize((48, 96), resampling)))
+                assert_same(item.high, from_pillow(source.resize((48, 96), resampling)))
                 if row.is_low and isinstance(data, EvalDataset):
-                    torch.testing.assert_close(item.bicubic, as_unit(seen.resize((48, 96), Image.Resampling.BICUBIC)))
+                    assert_same(item.bicubic, from_pillow(seen.resize((48, 96), Image.Resampling.BICUBIC)))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -143,10 +144,16 @@ def test_the_loaders(tiny: Manifest, workers: int):
     data = MLRDataModule(tiny, SIZE, batch=(2, 2), augment=augment, eval_batch_size=3, workers=workers)
     batches = list(data.train_dataloader())
     assert all(isinstance(batch, PairBatch) and batch.low.shape == (4, 3, 64, 32) for batch in batches)
-    assert all(batch.low.min() >= 0 and batch.low.max() <= 1 for batch in batches)
-    sums = [round(batch.low.sum().item(), 2) for batch in batches]
-    alone = MLRDataModule(tiny, SIZE, batch=(2, 2), augment=augment, workers=0)
-    assert sums == [round(batch.low.sum().item(), 2) for batch in alone.train_dataloader()]
+    alone = list(MLRDataModule(tiny, SIZE, batch=(2, 2), augment=augment, workers=0).train_dataloader())
+    assert all(
+        torch.equal(a, b) for one, other in zip(batches, alone, strict=True) for a, b in zip(one, other, strict=False)
+    )
+    for batch in batches:
+        unit = data.on_after_batch_transfer(batch, 0)
+        assert torch.equal(unit.low, batch.low / 255)
+        assert unit.high.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(unit.label, batch.label)
+        assert all(a is b for a, b in zip(unit, as_unit(unit), strict=True))  # once is enough
     rows = torch.cat([batch.row for batch in data.val_dataloader()])
     assert sorted(rows.tolist()) == list(range(len(data.eval_data)))
 
