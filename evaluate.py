@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +65,10 @@ def build_task(model: Mapping[str, Any], recipe: Recipe | None, retrieval: Retri
     return task
 
 
-def build_trainer(trainer: DictConfig, **more: Any) -> pl.Trainer:
+def build_trainer(trainer: DictConfig, image_size: Sequence[int], **more: Any) -> pl.Trainer:
+    """image_size: of the network that it trains or scores."""
     settings: Any = OmegaConf.to_container(trainer, resolve=True)
-    settings["precision"] = resolve_precision(settings["precision"])
+    settings["precision"] = resolve_precision(settings["precision"], image_size)
     built: pl.Trainer = build({key: value for key, value in settings.items() if key not in more}, **more)
     return built
 
@@ -81,7 +82,8 @@ def input_of(model: Mapping[str, Any]) -> dict[str, Any]:
 def score(task: Task, manifest: Manifest, seen: Mapping[str, Any], cfg: DictConfig) -> Evaluation:
     """One pass over query and gallery. seen: `input_of` the model."""
     data = MLRDataModule(manifest, **seen, **cfg.loader)
-    trainer = build_trainer(cfg.trainer, logger=False, enable_checkpointing=False, enable_model_summary=False)
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
+    trainer = build_trainer(cfg.trainer, seen["image_size"], **quiet)
     with exit_as_shells_do():
         trainer.test(task, datamodule=data, verbose=False)
     return Evaluation(task.retrieval_result, task.restoration_scores)
@@ -139,7 +141,7 @@ def evaluate_checkpoint(
     if teacher is not None and all(row.has_high for row in manifest.split("query")):
         bound = score(ReID(teacher, retrieval=build_retrieval(dataset, manifest)), manifest, seen, cfg)
     metrics = metrics_of(trained, untrained, bound)
-    precision = str(resolve_precision(cfg.trainer.precision))
+    precision = str(resolve_precision(cfg.trainer.precision, seen["image_size"]))
     facts = facts_of(checkpoint, content, dataset, manifest, precision)
     notes = [*warnings_of(metrics), *notes_on_training(meta, dataset.name, manifest)]
     if trained.retrieval is not None:

@@ -198,6 +198,7 @@ def fit(run: Run, model: Settings, folder: Path, name: str, begun: Begun | None,
     try:
         trainer = build_trainer(
             cfg.trainer,
+            recipe.image_size,
             max_epochs=cfg.trainer.max_epochs or recipe.epochs,
             check_val_every_n_epoch=recipe.validate_every,
             callbacks=[keeper, *(build(callback) for callback in cfg.callbacks.values())],
@@ -274,7 +275,7 @@ def tell_how_to_go_on(cfg: DictConfig) -> None:
 
 def processes(cfg: DictConfig) -> int:
     """How many a run would have."""
-    return build_trainer(cfg.trainer, logger=False).world_size
+    return build_trainer(cfg.trainer, cfg.model.recipe.image_size, logger=False).world_size
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ for recipe in ("model.recipe", "model.teacher.recipe", "model.sr_start.recipe"):
     SETTINGS += [f"{recipe}.image_size=[64,32]", f"{recipe}.batch.identities=4", f"{recipe}.batch.images=2"]
     SETTINGS += [f"{recipe}.epochs=4", f"{recipe}.validate_every=2"]
 
-OF_TIME = ("train/images_per_s",)
+OF_TIME = ("train/images_per_s", "train/data_wait", "train/memory_gib")
 """Columns of a log that no two runs have alike."""
 
 LIFE = 0.6

@@ -228,7 +228,8 @@ def test_augmentations(name: str):
 
 @pytest.mark.parametrize("name", options("trainer"))
 def test_trainers(name: str, tmp_path: Path):
-    trainer = build_trainer(composed(f"trainer={name}").trainer, logger=False, default_root_dir=tmp_path, max_epochs=1)
+    settings, where = composed(f"trainer={name}").trainer, {"logger": False, "default_root_dir": tmp_path}
+    trainer = build_trainer(settings, (256, 128), max_epochs=1, **where)
     assert isinstance(trainer, pl.Trainer)
 
 
