@@ -17,10 +17,11 @@ import wandb
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
 from torch import nn
 
 from evaluate import build_retrieval, build_task, build_trainer, evaluate_checkpoint
+from psnet.callbacks import Patience
 from psnet.checkpoint import CHECKPOINT, AtomicCheckpointIO, Begun, newest, read_begun, versions
 from psnet.command_line import first_names, typed
 from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder
@@ -201,7 +202,7 @@ def fit(run: Run, model: Settings, folder: Path, name: str, begun: Begun | None,
             recipe.image_size,
             max_epochs=cfg.trainer.max_epochs or recipe.epochs,
             check_val_every_n_epoch=recipe.validate_every,
-            callbacks=[keeper, *(build(callback) for callback in cfg.callbacks.values())],
+            callbacks=[keeper, *callbacks_of(recipe, task), *(build(callback) for callback in cfg.callbacks.values())],
             logger=build_loggers(run, folder, name, begun),
             plugins=[AtomicCheckpointIO()],
             default_root_dir=folder,
@@ -219,10 +220,24 @@ def fit(run: Run, model: Settings, folder: Path, name: str, begun: Begun | None,
     return checkpoint
 
 
+def callbacks_of(recipe: Recipe, task: Task) -> list[pl.Callback]:
+    """What a recipe says that Lightning does by callbacks."""
+    callbacks: list[pl.Callback] = []
+    if recipe.average is not None:
+        callbacks.append(EMAWeightAveraging(decay=recipe.average))
+    if recipe.patience is not None:
+        callbacks.append(Patience(task.monitor, recipe.patience))
+    return callbacks
+
+
 def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Recipe, MLRDataModule]:
     """Everything that trains one model."""
     recipe: Recipe = build(model["recipe"])
     task = build_task(model, recipe, build_retrieval(run.cfg.dataset, run.manifest), **parts)
+    try:
+        task.freeze_parts()
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     batch = (recipe.batch.identities, recipe.batch.images)
     data = MLRDataModule(
         run.manifest,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -21,7 +22,7 @@ from psnet.data.dataset import (
     collate,
 )
 from psnet.data.manifest import Manifest
-from psnet.data.sampler import PKBatchSampler, ShardSampler
+from psnet.data.sampler import Draw, PKBatchSampler, ShardSampler
 
 
 class MLRDataModule(pl.LightningDataModule):
@@ -33,6 +34,7 @@ class MLRDataModule(pl.LightningDataModule):
         batch: (identities, images of each) of a training batch. augment: of training pairs. None for evaluation alone.
         eval_batch_size, workers: of the loaders.
         cache: keep decoded training images in memory, see `PairDataset`.
+        same_batch: train on the first batch alone, again and again, and vary its images alike each time.
         seed: of batches and augmentation. upsampling: to image_size, a name of `psnet.data.dataset.UPSAMPLINGS`.
         rates_anew: see `PairDataset`.
 
@@ -52,6 +54,7 @@ class MLRDataModule(pl.LightningDataModule):
         upsampling: str = "bilinear",
         rates_anew: bool = False,
         cache: bool = False,
+        same_batch: bool = False,
     ) -> None:
         super().__init__()
         image_size = (int(image_size[0]), int(image_size[1]))
@@ -63,19 +66,23 @@ class MLRDataModule(pl.LightningDataModule):
         if batch is not None and augment is not None:
             self.train_data = PairDataset(manifest, image_size, augment, upsampling, rates_anew, cache)
             self.batches = PKBatchSampler(self.train_data.labels, *batch, seed=seed)
+            self.same_batch = same_batch
 
     def train_dataloader(self) -> DataLoader[PairBatch]:
         if self.trainer is not None:  # workers fetch the first batches before Lightning tells the sampler its epoch
             begun = self.trainer.fit_loop.epoch_progress.current.ready  # checkpoints are written when an epoch ends
-            self.batches.set_epoch(begun)
-        return _Timed(self, self.train_data, batch_sampler=self.batches, **self._how())
+            self.batches.set_epoch(0 if self.same_batch else begun)
+        return _Timed(self, self.train_data, batch_sampler=self._batch_sampler(), **self._how())
+
+    def _batch_sampler(self) -> Iterable[list[Draw]]:
+        return [next(iter(self.batches))] * len(self.batches) if self.same_batch else self.batches
 
     def on_after_batch_transfer(self, batch: AnyBatch, dataloader_idx: int) -> AnyBatch:
         return as_unit(batch)
 
     def train_batch(self, number: int) -> tuple[PairBatch, list[str]]:
         """This process's batch of a number, from 0, in the epoch at hand, drawn again; and the paths of its images."""
-        draws = next(itertools.islice(self.batches, number, None))
+        draws = next(itertools.islice(self._batch_sampler(), number, None))
         batch = collate([self.train_data[draw] for draw in draws])
         return as_unit(batch), [self.train_data.rows[index].path for index, _ in draws]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -18,6 +18,7 @@ from psnet.data.sampler import rank_and_world
 from psnet.losses import batch_hard_triplet
 from psnet.metrics import RestorationMetric, RestorationScore, Retrieval, RetrievalMetric
 from psnet.tasks.gather import gather
+from psnet.tasks.parts import by_factor, part
 from psnet.tasks.recipe import Recipe
 
 
@@ -42,6 +43,11 @@ class Task(pl.LightningModule):
         self.restoration_scores: list[RestorationScore] = []
         self.meta: dict[str, Any] = {}
         """What a checkpoint says of itself beside the weights: configuration, data, versions. Plain values."""
+
+    @property
+    def monitor(self) -> str:
+        """The figure of a validation that should rise."""
+        return "val/psnr_restored" if self.retrieval is None else "val/mAP"
 
     def seen(self, batch: PairBatch | EvalBatch) -> Tensor:
         """The images that the network is shown of a batch, (B, 3, H, W) in [0, 1]."""
@@ -127,24 +133,50 @@ class Task(pl.LightningModule):
         number = (self.current_epoch * batches + batch_idx) * self.trainer.world_size + self.global_rank
         torch.manual_seed(self._seed * 1_000_003 + number)
 
+    def freeze_parts(self) -> None:
+        """Keep what the recipe says is frozen: before the task is trained, and before DDP looks for what is.
+
+        Raises:
+            ValueError: the recipe names a part that there is not, or nothing is left to train.
+        """
+        if self.recipe is None:
+            return
+        for name in self.recipe.lr_factors:
+            part(self, name, "lr_factors")
+        for frozen in self._frozen():
+            frozen.requires_grad_(False).eval()
+        if not any(p.requires_grad for p in self.parameters()):
+            raise ValueError(f"model.recipe.frozen={list(self.recipe.frozen)} leaves nothing to train")
+
+    def train(self, mode: bool = True) -> Task:
+        """What is frozen keeps the statistics of its batch norms too."""
+        super().train(mode)
+        for frozen in self._frozen():
+            frozen.eval()
+        return self
+
+    def _frozen(self) -> list[nn.Module]:
+        return [part(self, name, "frozen") for name in (self.recipe.frozen if self.recipe else ())]
+
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """All alike, as in the method."""
+        """All alike, as in the method; the recipe may say otherwise."""
         return [{"params": list(self.parameters())}]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         assert self.recipe is not None, "a task without a recipe cannot be trained"
         recipe = self.recipe
-        optimizer = recipe.optimizer(self.parameter_groups())
+        optimizer = recipe.optimizer(by_factor(self, self.parameter_groups(), recipe.lr_factors))
 
         def epoch(step: int) -> float:
             if step == 0:  # now: the loader, and so its length, is made when it is known where the run begins
                 return 0.0
             return step / math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
 
-        def factor(lr: float) -> Any:
-            return lambda step: recipe.schedule(epoch=epoch(step), epochs=recipe.epochs, lr=lr) / (lr or 1.0)
+        def scheduled(lr: float, factor: float) -> Callable[[int], float]:
+            return lambda step: factor * recipe.schedule(epoch=epoch(step), epochs=recipe.epochs, lr=lr) / (lr or 1.0)
 
-        scheduler = LambdaLR(optimizer, [factor(group["lr"]) for group in optimizer.param_groups])
+        rates = [scheduled(group["lr"], group.pop("factor")) for group in optimizer.param_groups]
+        scheduler = LambdaLR(optimizer, rates)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def triplet(self, vectors: Sequence[Tensor], label: Tensor, margin: float, gathered: bool) -> Tensor:

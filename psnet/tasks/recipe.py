@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import nn
@@ -44,6 +44,11 @@ class Recipe:
     rates_anew: a training image's rate is drawn each time it is shown, see `psnet.data.dataset.PairDataset`.
     optimizer: takes parameter groups. schedule: see `psnet.tasks.schedules`.
     validate_every: epochs between two validations.
+    average: decay of a moving average of the weights (0 to 1, such as 0.99, about the last 100 steps), which is what is
+        validated, kept and scored; None for the weights themselves.
+    patience: so many validations in a row without a better `Task.monitor` end the training; None for none.
+    frozen: parts of the task by dotted name, such as "reid.backbone.stage1", that keep their weights and statistics.
+    lr_factors: of the learning rate, by part; the longest name that fits a weight decides.
     """
 
     image_size: tuple[int, int]
@@ -55,6 +60,10 @@ class Recipe:
     validate_every: int = 1
     upsampling: str = "bilinear"
     rates_anew: bool = False
+    average: float | None = None
+    patience: int | None = None
+    frozen: Sequence[str] = ()
+    lr_factors: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.image_size) != 2 or any(side <= 0 or side % STRIDE for side in self.image_size):
@@ -66,4 +75,13 @@ class Recipe:
             raise ValueError(
                 f"model.recipe.upsampling={self.upsampling!r} must be one of {', '.join(UPSAMPLINGS)}; "
                 "bilinear is the method's"
+            )
+        if self.average is not None and not 0 < self.average < 1:
+            raise ValueError(f"model.recipe.average={self.average} must be between 0 and 1, such as 0.99, or null")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"model.recipe.patience={self.patience} must be a number of validations, or null")
+        if any(factor <= 0 for factor in self.lr_factors.values()):
+            raise ValueError(
+                f"model.recipe.lr_factors={dict(self.lr_factors)} must be positive; what is not to be trained is named "
+                "in model.recipe.frozen"
             )

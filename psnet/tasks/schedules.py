@@ -42,6 +42,20 @@ def one_cycle(epoch: float, epochs: int, lr: float, rise: float = 0.25, start: f
     return lr * _half_cosine((done - rise) / (1 - rise))
 
 
+def cosine(epoch: float, epochs: int, lr: float, warm_up_epochs: float = 5) -> float:
+    """Linearly up to `lr`, then down to 0 along half a cosine (Loshchilov and Hutter, "SGDR", ICLR 2017).
+
+    A warm-up that is longer than half of the run ends there.
+
+    >>> [round(cosine(e, 25, 1.0), 3) for e in (1, 5, 15, 25)]
+    [0.2, 1.0, 0.5, 0.0]
+    """
+    rise = min(warm_up_epochs, epochs / 2)
+    if epoch < rise:
+        return lr * epoch / rise
+    return lr * _half_cosine(min((epoch - rise) / (epochs - rise), 1.0))
+
+
 def _half_cosine(x: float) -> float:
     """From 1 at x = 0 to 0 at x = 1."""
     return 0.5 * (1 + math.cos(math.pi * x))

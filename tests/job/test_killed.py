@@ -39,10 +39,10 @@ def stop(run: Run, reached: Callable[[], bool], number: int) -> int:
 
 def test_the_end_is_the_same(unbroken: Run):
     run = Run(unbroken.folder.parent / "stopped")
-    assert stop(run, lambda: (run.place("teacher") / "last.ckpt").is_file(), signal.SIGTERM) == 143
+    assert stop(run, lambda: (run.place("teacher") / "last.ckpt").is_file(), signal.SIGTERM) == 143, run.output
     assert "teacher: stopped; the same command goes on with it" in run.output
     assert stop(run, lambda: run.kept("teacher").is_file(), signal.SIGKILL) == -9
-    assert stop(run, lambda: (run.place("student") / "last.ckpt").is_file(), signal.SIGINT) == 130
+    assert stop(run, lambda: (run.place("student") / "last.ckpt").is_file(), signal.SIGINT) == 130, run.output
     assert "stopped; go on with the same command\n" in run.output
     last, before = (run.place("student") / name for name in ("last.ckpt", "last-before.ckpt"))
     assert stop(run, lambda: before.is_file() and run.writes, signal.SIGKILL) == -9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,20 @@ class Watch(pl.Callback):
         self.after.append({name: p.detach().clone() for name, p in task.named_parameters()})
 
 
-def watched(task: Task, folder: Path, epochs: int, batches: int = 2, precision: Any = "32-true") -> Watch:
-    """What the optimiser does in a real training."""
+def watched(
+    task: Task,
+    folder: Path,
+    epochs: int,
+    batches: int = 2,
+    precision: Any = "32-true",
+    callbacks: Sequence[pl.Callback] = (),
+    checkpoints: bool = False,
+    **more: Any,
+) -> Watch:
+    """What the optimiser does in a real training. more: of the trainer."""
     seen = Watch()
-    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": checkpoints}
     where = {"accelerator": "cpu", "logger": False, "default_root_dir": folder, "precision": precision}
-    trainer = pl.Trainer(max_epochs=epochs, callbacks=[seen], **where, **quiet)
+    trainer = pl.Trainer(max_epochs=epochs, callbacks=[seen, *callbacks], **where, **quiet, **more)
     trainer.fit(task, DataLoader([tiny_batch(seed=n) for n in range(batches)], batch_size=None))
     return seen
