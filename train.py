@@ -202,13 +202,15 @@ def fit(run: Run, model: Settings, folder: Path, name: str, begun: Begun | None,
             recipe.image_size,
             max_epochs=cfg.trainer.max_epochs or recipe.epochs,
             check_val_every_n_epoch=recipe.validate_every,
+            gradient_clip_val=recipe.clip,
+            accumulate_grad_batches=recipe.accumulate,
             callbacks=[keeper, *callbacks_of(recipe, task), *(build(callback) for callback in cfg.callbacks.values())],
             logger=build_loggers(run, folder, name, begun),
             plugins=[AtomicCheckpointIO()],
             default_root_dir=folder,
         )
-        batches = max(1, data.batches.batches // trainer.world_size)  # of each process; short epochs are logged too
-        trainer.log_every_n_steps = min(trainer.log_every_n_steps, batches)  # type: ignore[attr-defined]
+        steps = max(1, data.batches.batches // trainer.world_size // recipe.accumulate)  # short epochs are logged too
+        trainer.log_every_n_steps = min(trainer.log_every_n_steps, steps)  # type: ignore[attr-defined]
         with exit_as_shells_do():
             trainer.fit(task, datamodule=data, ckpt_path=begun.file if begun else None, weights_only=True)
         if not checkpoint.is_file():

@@ -65,7 +65,9 @@ class Reference:
 class Ours:
     def __init__(self, manifest: Manifest, cache: bool, varies: bool) -> None:
         augment = composed("+recipe@recipe=phase2").recipe.augment
-        self.data = PairDataset(manifest, SIZE, build(augment) if varies else torch.nn.Identity(), cache=cache)
+        self.data = PairDataset(manifest, SIZE, build(augment) if varies else torch.nn.Identity())
+        if cache:
+            self.data.keep_decoded()
         self.index = {row: index for index, row in enumerate(self.data.rows)}
 
     def __call__(self, rows: list[Row]) -> Images:

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -39,6 +39,9 @@ from psnet.tasks import PSHRNet
 
 LR, MOMENTUM, DECAY = 3e-4, 0.9, 5e-4
 """Of the method's first epochs."""
+
+JOLTED = "plain, weights changed by 1e-7"
+"""How far two trainings come apart by rounding alone: triplets and ReLUs have kinks, and steps build on each other."""
 
 WARM_UP = 1
 """Steps of each form that do not count: libraries choose their ways, and torch.compile compiles."""
@@ -79,7 +82,7 @@ class Step:
         model: resolved settings of a model with sr, reid and teacher.
     """
 
-    def __init__(self, form: Form, model: dict[str, Any]) -> None:
+    def __init__(self, form: Form, model: dict[str, Any], lr: float = LR) -> None:
         self.form = form
         torch.manual_seed(0)
         own = copy.deepcopy(model)
@@ -87,15 +90,18 @@ class Step:
         teacher = build(own["reid"])
         self.task: PSHRNet = build_task(own, None, RetrievalMetric(expected=1), teacher=teacher)  # type: ignore[assignment]
         self.task.log = lambda *_, **__: None  # type: ignore[method-assign]
+        settle(teacher, batches(1, 8, model["recipe"]["image_size"])[0].high)
         self.teacher = teacher.requires_grad_(form.teacher_graph)
         if not form.channels_last:
             for network in (self.task, self.teacher):
                 network.to(memory_format=torch.contiguous_format)
-        how = {"lr": LR, "momentum": MOMENTUM, "nesterov": True, "weight_decay": DECAY}
+        how = {"lr": lr, "momentum": MOMENTUM, "nesterov": True, "weight_decay": DECAY}
         self.optimizer = torch.optim.SGD(self.task.parameters(), fused=form.fused, **how)
 
     def __call__(self, batch: PairBatch) -> float:
         """One step; its loss."""
+        if not self.form.channels_last:
+            batch = batch._replace(low=batch.low.contiguous(), high=batch.high.contiguous())
         with image_by_image(self.form.image_by_image):
             with torch.autocast("cpu", torch.bfloat16, enabled=self.form.bf16):
                 loss = self._as_written(batch) if self.form.teacher_graph else self.task.training_step(batch, 0)
@@ -116,6 +122,25 @@ class Step:
         loss = loss + task.triplet_weight * sum(triplets) / len(triplets)
         loss = loss + task.sr_weight * restoration(task.normalise(restored), task.normalise(batch.high), batch.has_high)
         return loss + task.ps_weight * feature_distance(seen.compared, student.compared, batch.has_high)
+
+
+@torch.no_grad()
+def jolt(network: nn.Module) -> None:
+    """Change weights by 1e-7 of each, what float32 has for one rounding."""
+    random = torch.Generator().manual_seed(1)
+    for weight in network.parameters():
+        weight.mul_(1 + 1e-7 * torch.randn(weight.shape, generator=random))
+
+
+@torch.no_grad()
+def settle(network: nn.Module, images: Tensor) -> None:
+    """Statistics of its batch norms as after a training: without them the features of a network that was never trained
+    grow without bound, and a loss that follows them tells nothing."""
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d):
+            layer.momentum = 1.0
+    network.train()(images)
+    network.eval()
 
 
 @contextmanager
@@ -185,11 +210,15 @@ def peak() -> float:
     return (peak_bytes(torch.device("cpu")) or math.nan) / 2**30
 
 
-def losses(forms: dict[str, Form], model: dict[str, Any], seen: list[PairBatch]) -> dict[str, list[float]]:
-    """Of each step of a short training."""
+def losses(
+    forms: dict[str, Form], model: dict[str, Any], seen: list[PairBatch], lr: float = LR
+) -> dict[str, list[float]]:
+    """Of each step of a short training. Where a form is called `JOLTED`, its weights begin with other last digits."""
     found = {}
     for name, form in forms.items():
-        step = Step(form, model)
+        step = Step(form, model, lr)
+        if name == JOLTED:
+            jolt(step.task)
         found[name] = [step(batch) for batch in seen]
         tell(f"losses, {name}")
     return found
@@ -256,7 +285,7 @@ def main() -> None:
         print(f"{name:32}{ratios(times['plain'], own):>32}{taken}{counted / 1e9:8,.0f}{share:9.0%}")
     if given.losses:
         del steps
-        compared = {"plain": PLAIN, "the default in float32": Form(bf16=False), "the default": Form()}
+        compared = {"plain": PLAIN, JOLTED: PLAIN, "the default in float32": Form(bf16=False), "the default": Form()}
         found = losses(compared, model, batches(given.losses, given.batch, size))
         plain = found.pop("plain")
         print(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import threading
+from dataclasses import replace
 
 import pytest
+from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import evaluation
+from benchmarks import evaluation, training
+from psnet.models import vdsr_ca
 
 GIVEN = argparse.Namespace(queries=4, gallery=40, dimensions=8, mapped=False)
 
@@ -38,3 +41,36 @@ def test_people_have_some_images_each_at_any_size(gallery: int):
     images = [(case.gallery_pid == pid).sum() for pid in set(case.query_pid)]
     assert min(images) >= 5
     assert evaluation.DISTRACTOR not in case.query_pid
+
+
+def test_the_plain_and_the_default_step_train_alike(monkeypatch: pytest.MonkeyPatch):
+    """Twenty steps, VDSR-CA image by image. The first is equal but for rounding; the rate is low, so that what rounding
+    does to mining and ReLUs stays small."""
+    monkeypatch.setattr(vdsr_ca, "LARGE", 0)
+    model = training.settings("ps_hrnet_demo", identities=8)
+    model["sr"] |= {"start_as_identity": False}
+    model["recipe"]["image_size"] = [64, 64]
+    forms = {"plain": training.PLAIN, "exact": training.Form(bf16=False), "bf16": training.Form()}
+    forms["kept less"] = training.Form(bf16=False, checkpointing=True)
+    found = training.losses(forms, model, training.batches(20, 8, [64, 64]), lr=1e-6)
+    plain = found["plain"]
+    assert training.apart(found["exact"][:1], plain[:1]) < 1e-5
+    assert training.apart(found["exact"], plain) < 0.01
+    assert training.apart(found["bf16"], plain) < 0.06
+    assert found["kept less"] == found["exact"]
+
+
+def test_operations_of_a_step():
+    """The teacher's graph costs its backward pass, and checkpointing the restorer's forward pass once more."""
+    model = training.settings("ps_hrnet_demo", identities=8)
+    (batch,) = training.batches(1, 4, model["recipe"]["image_size"])
+    forms = (training.PLAIN, training.NO_GRAPH, replace(training.NO_GRAPH, checkpointing=True))
+    plain, lean, less = (training.flops_of(training.Step(form, model), batch) for form in forms)
+    step = training.Step(training.PLAIN, model)
+    features = step.teacher(batch.high)
+    with FlopCounterMode(display=False) as backward:
+        sum(part.sum() for part in features.compared).backward()
+    with FlopCounterMode(display=False) as forward:
+        step.task.sr(batch.low)
+    assert plain - lean == backward.get_total_flops()
+    assert less - lean == forward.get_total_flops()

@@ -112,19 +112,15 @@ def test_none_of_it_in_the_papers_rows(row: str):
             continue
         recipe = model.recipe
         assert (recipe.average, recipe.patience, list(recipe.frozen), dict(recipe.lr_factors)) == (None, None, [], {})
+        assert (recipe.clip, recipe.accumulate) == (None, 1)
         assert recipe.schedule["_target_"].endswith("warm_up_then_steps")
         assert not [one for one in recipe.augment.transforms if "Erasing" in one["_target_"]]
-    assert (cfg.trainer.gradient_clip_val, cfg.trainer.accumulate_grad_batches) == (None, 1)
 
 
 def test_each_is_a_word():
     words = ["model.recipe.average=0.99", "model.recipe.patience=3", "model.recipe.frozen=[reid.backbone.stage1]"]
     words += ["+model.recipe.lr_factors={reid.backbone: 0.1}", "schedule@model.recipe.schedule=cosine"]
-    words += [
-        "augment@model.recipe.augment=erasing",
-        "trainer.gradient_clip_val=1",
-        "trainer.accumulate_grad_batches=2",
-    ]
+    words += ["augment@model.recipe.augment=erasing", "model.recipe.clip=1", "model.recipe.accumulate=2"]
     cfg = composed("dataset=mlr_viper", "model=ps_hrnet", *words)
     assert cfg.model.recipe.schedule["_target_"].endswith("cosine")
     assert cfg.model.recipe.lr_factors == {"reid.backbone": 0.1}

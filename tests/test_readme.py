@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import evaluate
 import train as main_job
+from benchmarks.training import DEFAULT, FORMS
 from psnet.cli import main as psnet
 from psnet.data.manifest import Manifest
 from psnet.data.synthetic import read_synthetic
@@ -42,13 +43,16 @@ NOT_RUN = {
     f"python train.py -m dataset=mlr_viper {ROWS} {SPLITS}": FULL_SIZE,
     f"python train.py -m dataset=mlr_market,mlr_cuhk03,mlr_viper,mlr_duke,caviar {ROWS} {SPLITS}": FULL_SIZE,
 }
+BETWEEN = [name for name in FORMS if name not in ("plain", DEFAULT)]
 SMALL = {
+    "benchmarks.loading": ["--batches", "1", "--rounds", "1"],
+    "benchmarks.training": ["--model", "ps_hrnet_demo", "--rounds", "1", "--losses", "1", "--without", *BETWEEN],
     "benchmarks.crashes": ["--kills", "1"],
     "benchmarks.evaluation": ["--queries", "40", "--gallery", "200", "--rounds", "1"],
     "benchmarks.reranking": ["--queries", "20", "--gallery", "80", "--repeats", "1"],
 }
-ELSEWHERE = ("pip", "export", "pytest")
-"""Not of this project; .ci/run does what the README says of them."""
+ELSEWHERE = ("pip", "export", "pytest", "torchrun", "sbatch")
+"""Not of this project; .ci/run does what the README says of the first three, the others want other machines."""
 
 
 def typed(page: Path) -> Iterator[list[str]]:
@@ -222,6 +226,8 @@ def pretrained(place: Path, drawn: Path) -> None:
 def test_modules_run(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     if words[0] == "benchmarks.reranking" and importlib.util.find_spec("torchreid") is None:
         pytest.skip("torchreid is not installed: pip install --no-deps torchreid==0.2.5")
+    if words[0] == "benchmarks.loading":
+        real_set("Market-1501-v15.09.15")
     monkeypatch.chdir(ROOT)  # where their own processes find them
     monkeypatch.setattr(sys, "argv", words + SMALL.get(words[0], []))
     runpy.run_module(words[0], run_name="__main__")

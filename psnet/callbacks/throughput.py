@@ -73,11 +73,15 @@ def cause(data: MLRDataModule, wait: float) -> str:
         wait: share of the time, 0 to 1.
     """
     reading, varying = data.seconds_an_image()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     parts = (
         f"{wait:.0%} of the time training waits for images. One takes {1000 * (reading + varying):.1f} ms: "
         f"{1000 * reading:.1f} to read, decode and resize, {1000 * varying:.1f} to vary (model.recipe.augment)"
     )
-    if data.workers < cores:
-        return f"{parts}. {data.workers} of {cores} cores load them: give loader.workers={cores}"
-    return f"{parts}, on all {cores} cores: loader.cache=true keeps decoded images, a smaller image_size costs less"
+    if data.workers < cores():
+        return f"{parts}. {data.workers} of {cores()} cores load them: give loader.workers={cores()}"
+    return f"{parts}, on all {cores()} cores: loader.cache=true keeps decoded images, a smaller image_size costs less"
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

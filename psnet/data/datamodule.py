@@ -33,7 +33,7 @@ class MLRDataModule(pl.LightningDataModule):
         image_size: (height, width) of the network's input.
         batch: (identities, images of each) of a training batch. augment: of training pairs. None for evaluation alone.
         eval_batch_size, workers: of the loaders.
-        cache: keep decoded training images in memory, see `PairDataset`.
+        cache: keep decoded training images in memory, see `psnet.data.cache.ImageCache`.
         same_batch: train on the first batch alone, again and again, and vary its images alike each time.
         seed: of batches and augmentation. upsampling: to image_size, a name of `psnet.data.dataset.UPSAMPLINGS`.
         rates_anew: see `PairDataset`.
@@ -64,14 +64,16 @@ class MLRDataModule(pl.LightningDataModule):
         """Seconds that training has waited for batches, so far."""
         self.eval_data = EvalDataset(manifest, image_size, upsampling)
         if batch is not None and augment is not None:
-            self.train_data = PairDataset(manifest, image_size, augment, upsampling, rates_anew, cache)
+            self.train_data = PairDataset(manifest, image_size, augment, upsampling, rates_anew)
             self.batches = PKBatchSampler(self.train_data.labels, *batch, seed=seed)
-            self.same_batch = same_batch
+            self.cache, self.same_batch = cache, same_batch
 
     def train_dataloader(self) -> DataLoader[PairBatch]:
         if self.trainer is not None:  # workers fetch the first batches before Lightning tells the sampler its epoch
             begun = self.trainer.fit_loop.epoch_progress.current.ready  # checkpoints are written when an epoch ends
             self.batches.set_epoch(0 if self.same_batch else begun)
+        if self.cache:
+            self.train_data.keep_decoded()
         return _Timed(self, self.train_data, batch_sampler=self._batch_sampler(), **self._how())
 
     def _batch_sampler(self) -> Iterable[list[Draw]]:

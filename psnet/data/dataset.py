@@ -85,22 +85,13 @@ class RowImages:
     """The images of one row, uint8 RGB (3, H, W), at the network's size (height, width).
 
     Everything, low and sharp, is resized by one filter of Pillow's: `upsampling`, a name of `UPSAMPLINGS`.
-
-    Args:
-        read: makes pixels of a file; a cache, for one.
     """
 
-    def __init__(
-        self,
-        manifest: Manifest,
-        image_size: tuple[int, int],
-        upsampling: str = "bilinear",
-        read: Callable[[Path], Tensor] = decode,
-    ) -> None:
+    def __init__(self, manifest: Manifest, image_size: tuple[int, int], upsampling: str = "bilinear") -> None:
         self.manifest = manifest
         self.size = (image_size[0], image_size[1])
         self.filter = UPSAMPLINGS[upsampling]
-        self.read = read
+        self.read: Callable[[Path], Tensor] = decode
 
     def low_native(self, row: Row) -> Tensor:
         """The low image before it is resized to the network's input."""
@@ -134,7 +125,6 @@ class PairDataset(Dataset[PairBatch]):
         rates_anew: each time an image is shown it takes the rate of a random training image of its set and camera,
             which may be a sharp one. So each camera keeps its share of low images, but which they are and how low
             changes. Files that are low already stay as they are. Off, the rates are those of the manifest.
-        cache: decode each file once, see `psnet.data.cache.ImageCache`.
     """
 
     def __init__(
@@ -144,14 +134,11 @@ class PairDataset(Dataset[PairBatch]):
         augment: Augmentation,
         upsampling: str = "bilinear",
         rates_anew: bool = False,
-        cache: bool = False,
     ) -> None:
         self.rows = manifest.split("train")
         labels = manifest.train_labels()
         self.labels = [labels[row.source, row.pid] for row in self.rows]
-        files = (path for row in self.rows for path in (manifest.path(row), manifest.high_path(row)))
-        read = ImageCache(files) if cache else decode
-        self.images = RowImages(manifest, image_size, upsampling, read)
+        self.images = RowImages(manifest, image_size, upsampling)
         self.augment = augment
         self.rates: dict[tuple[str, int], list[Row]] = defaultdict(list)
         for row in self.rows:
@@ -160,6 +147,13 @@ class PairDataset(Dataset[PairBatch]):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def keep_decoded(self) -> None:
+        """From now on decode each file once, for all processes that are started later; see `ImageCache`."""
+        if not isinstance(self.images.read, ImageCache):
+            manifest = self.images.manifest
+            paths = (path for row in self.rows for path in (manifest.path(row), manifest.high_path(row)))
+            self.images.read = ImageCache(paths)
 
     def __getitem__(self, draw: Draw) -> PairBatch:
         index, seed = draw

@@ -47,6 +47,8 @@ class Recipe:
     average: decay of a moving average of the weights (0 to 1, such as 0.99, about the last 100 steps), which is what is
         validated, kept and scored; None for the weights themselves.
     patience: so many validations in a row without a better `Task.monitor` end the training; None for none.
+    clip: largest Euclidean norm of all gradients together; longer ones are shortened to it. None for none.
+    accumulate: so many batches make a step, of the mean of their gradients.
     frozen: parts of the task by dotted name, such as "reid.backbone.stage1", that keep their weights and statistics.
     lr_factors: of the learning rate, by part; the longest name that fits a weight decides.
     """
@@ -62,6 +64,8 @@ class Recipe:
     rates_anew: bool = False
     average: float | None = None
     patience: int | None = None
+    clip: float | None = None
+    accumulate: int = 1
     frozen: Sequence[str] = ()
     lr_factors: Mapping[str, float] = field(default_factory=dict)
 
@@ -80,6 +84,10 @@ class Recipe:
             raise ValueError(f"model.recipe.average={self.average} must be between 0 and 1, such as 0.99, or null")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"model.recipe.patience={self.patience} must be a number of validations, or null")
+        if self.clip is not None and self.clip <= 0:
+            raise ValueError(f"model.recipe.clip={self.clip} must be positive, or null for none")
+        if self.accumulate < 1:
+            raise ValueError(f"model.recipe.accumulate={self.accumulate} must be 1 or more batches a step")
         if any(factor <= 0 for factor in self.lr_factors.values()):
             raise ValueError(
                 f"model.recipe.lr_factors={dict(self.lr_factors)} must be positive; what is not to be trained is named "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import logging
 import re
@@ -17,8 +18,12 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from psnet.callbacks import Progress, Throughput, dashboard, throughput
+from psnet.callbacks import GradientNorm, Memory, Progress, Throughput, dashboard, throughput
+from psnet.callbacks.memory import peak_bytes
+from psnet.callbacks.throughput import cause
+from psnet.data.datamodule import MLRDataModule
 from psnet.data.dataset import PairBatch
+from psnet.data.manifest import Manifest
 from psnet.report import Crop, Entry, RankedList
 
 STEPS, SIZE = 4, 6
@@ -33,7 +38,7 @@ class Line(pl.LightningModule):
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         loss = (self.weight - 1).square()
-        self.log("train/loss", loss, prog_bar=True)
+        self.log("train/loss", loss)
         return loss
 
     def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
@@ -153,6 +158,83 @@ def test_throughput_counts_training_alone(tmp_path: Path, monkeypatch: pytest.Mo
     fit(tmp_path, Passing(clock, 2.0), Throughput(every_n_steps=3), Look())
     assert set(seen) == {SIZE / 2.0}
     assert len(seen) == 2 + STEPS  # from the third step of the first epoch on
+
+
+class Slow(nn.Module):
+    """An augmentation that takes its time, by the clock."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        super().__init__()
+        self.clock, self.seconds = clock, seconds
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.clock.now += self.seconds
+        return images
+
+
+def trained(data: MLRDataModule, folder: Path, *callbacks: pl.Callback, epochs: int = 2) -> dict[str, list[float]]:
+    """Columns of the log, a row a step."""
+    trainer = pl.Trainer(
+        max_epochs=epochs, accelerator="cpu", callbacks=list(callbacks), logger=CSVLogger(folder, "", "log"),
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, log_every_n_steps=1,
+        limit_val_batches=0, num_sanity_val_steps=0, use_distributed_sampler=False,
+    )  # fmt: skip
+    trainer.fit(Line(), datamodule=data)
+    columns: dict[str, list[float]] = {}
+    for row in csv.DictReader((folder / "log" / "metrics.csv").open()):
+        for name, value in row.items():
+            if value:
+                columns.setdefault(name, []).append(float(value))
+    return columns
+
+
+@pytest.mark.parametrize(("loading", "step", "told"), [(1.0, 4.0, 1), (1.0, 96.0, 0)])
+def test_waiting_for_images(
+    tiny: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    loading: float, step: float, told: int,
+):  # fmt: skip
+    """4 images a batch, each `loading` seconds, beside a step of `step`: the share that waits is what it must be."""
+    clock = Clock()
+    monkeypatch.setattr(throughput, "time", clock)
+    monkeypatch.setattr("psnet.data.datamodule.time", clock)
+    data = MLRDataModule(tiny, (64, 32), (2, 2), Slow(clock, loading), workers=0)
+    assert len(data.batches) == 4
+    with caplog.at_level(logging.WARNING, logger="psnet"):
+        found = trained(data, tmp_path, Passing(clock, step), Throughput(every_n_steps=1))
+    share = 4 * loading / (4 * loading + step)
+    middle = found["train/data_wait"][2:3]  # at the ends of an epoch one more, or one less, is loaded ahead
+    assert middle == pytest.approx([share])
+    warnings = [record.getMessage() for record in caplog.records if "waits for images" in record.getMessage()]
+    assert len(warnings) == told
+    if told:
+        assert re.search(r"of the time training waits for images\. One takes 1000\.0 ms: 0\.0 to read", warnings[0])
+        assert "1000.0 to vary (model.recipe.augment)" in warnings[0]
+
+
+def test_what_to_do_against_waiting(tiny: Manifest, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(throughput, "cores", lambda: 4)
+    few, all_of_them = (MLRDataModule(tiny, (64, 32), (2, 2), nn.Identity(), workers=n) for n in (1, 4))
+    assert cause(few, 0.5).endswith("1 of 4 cores load them: give loader.workers=4")
+    assert "on all 4 cores: loader.cache=true keeps decoded images" in cause(all_of_them, 0.5)
+
+
+def test_memory_is_the_peak_of_the_process(tiny: Manifest, tmp_path: Path):
+    before = peak_bytes(torch.device("cpu"))
+    assert before is not None
+    assert before > 50 * 2**20  # Python with torch
+    held = torch.ones(before // 4 + 2**26)  # more than there has been
+    data = MLRDataModule(tiny, (64, 32), (2, 2), nn.Identity(), workers=0)
+    found = trained(data, tmp_path, Memory(every_n_steps=3), epochs=1)
+    assert len(found["train/memory_gib"]) == 2  # the third step, and the last
+    assert found["train/memory_gib"][0] * 2**30 > max(before, held.nbytes)
+    assert found["train/memory_gib"][0] * 2**30 < 4 * before + 2**30
+
+
+def test_gradient_norm(tiny: Manifest, tmp_path: Path):
+    """Of (w - 1)^2 with steps of a tenth of the gradient: 2 * 0.8^n."""
+    data = MLRDataModule(tiny, (64, 32), (2, 2), nn.Identity(), workers=0)
+    found = trained(data, tmp_path, GradientNorm(every_n_steps=2), epochs=2)["train/gradient_norm"]
+    assert list(dict.fromkeys(found)) == pytest.approx([2 * 0.8**n for n in (1, 3, 5, 7)], rel=1e-5)
 
 
 def test_a_strip_frames_right_and_wrong():

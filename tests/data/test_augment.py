@@ -101,3 +101,21 @@ def test_strong_hides_the_same_part_of_both_images():
     shown = np.array(hidden)
     assert 10 <= (shown > 0).sum() <= 40  # 24 expected
     assert shown.max() < 0.4
+
+
+def test_erasing_hides_the_same_place_of_both_images():
+    """Half of the pairs; a rectangle of 2 to 40 % of the image, black."""
+    random = np.random.default_rng(0)
+    pair = torch.from_numpy(random.integers(1, 256, (2, 3, HEIGHT, WIDTH), dtype=np.uint8))
+    erasing = build(composed("+recipe@x=phase2", "augment@x.augment=erasing").x).augment.transforms[-1]
+    shares = []
+    for seed in range(200):
+        torch.manual_seed(seed)
+        hidden = (erasing(pair) == 0).all(dim=1)
+        assert torch.equal(hidden[0], hidden[1])
+        shares.append(hidden[0].float().mean().item())
+        rows, columns = hidden[0].any(1).sum(), hidden[0].any(0).sum()
+        assert hidden[0].sum() == rows * columns
+    erased = [share for share in shares if share]
+    assert 72 <= len(erased) <= 128  # 100 expected, within 4 standard deviations
+    assert 0.01 < min(erased) < 0.1 < 0.3 < max(erased) < 0.41

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 import train as main_job
 from psnet.configuration import build
-from psnet.data.dataset import PairBatch
+from psnet.data.dataset import PairBatch, as_unit
 from psnet.data.manifest import Manifest
 from tests.composed import composed
 
@@ -53,7 +53,7 @@ def test_a_few_steps_on_one_batch(tiny: Manifest, tmp_path: Path):
     teacher = build(model["teacher"]["reid"])
     task, _, data = main_job.build_phase(run, model, teacher=teacher)
     data.setup("fit")
-    batch: PairBatch = next(iter(data.train_dataloader()))
+    batch: PairBatch = as_unit(next(iter(data.train_dataloader())))
     assert batch.low.shape == (4, 3, 256, 128)
     let_statistics_settle(teacher, batch.high)
     teacher.eval()

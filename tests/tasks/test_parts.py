@@ -68,7 +68,10 @@ def test_what_cannot_be(more: dict[str, Any], told: str):
         ReID(TinyReID(), recipe=recipe(**more)).freeze_parts()
 
 
-@pytest.mark.parametrize("value", [{"average": 1.0}, {"patience": 0}, {"lr_factors": {"reid": 0.0}}], ids=str)
+WRONG: list[dict[str, Any]] = [{"average": 1.0}, {"patience": 0}, {"clip": 0.0}, {"accumulate": 0}]
+
+
+@pytest.mark.parametrize("value", [*WRONG, {"lr_factors": {"reid": 0.0}}], ids=str)
 def test_values_that_cannot_be(value: dict[str, Any]):
     with pytest.raises(ValueError, match=rf"model\.recipe\.{next(iter(value))}="):
         recipe(**value)
