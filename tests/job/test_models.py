@@ -114,13 +114,14 @@ def test_restoration_alone(world: World):
 
 
 def test_two_processes(tmp_path: Path, drawn: Path):
-    """All phases with DDP on a CPU: files are written once, every image is scored once, and a run whose processes were
-    killed goes on to where an unbroken one ends."""
+    """All phases with DDP on a CPU: files are written once, every image is scored once, as one process scores it to the
+    last digit, and a run whose processes were killed goes on to where an unbroken one ends."""
     root = Path(__file__).parents[2]
     recipe = ["epochs=1", "validate_every=1", "batch.identities=2", "batch.images=2"]
     small = [f"{model}.recipe.{what}" for model in ("model", "model.teacher", "model.sr_start") for what in recipe]
     tiny = [setting for setting in TINY if not setting.startswith(("model.recipe.batch", "model.recipe.val"))]
-    settings = [*tiny, f"dataset.source.reader.root={drawn}", *small, "model.recipe.epochs=2", "trainer=ddp_cpu"]
+    settings = [*tiny, f"dataset.source.reader.root={drawn}", *small, "model.recipe.epochs=2"]
+    settings += ["trainer=ddp_cpu", "trainer.precision=32-true"]
     kept_in = [f"phases_dir={tmp_path / 'phases'}", "logger=none", "untrained=false"]
     command = [sys.executable, "train.py", "resume=auto", *settings, *kept_in, f"hydra.run.dir={tmp_path / 'run'}"]
     first = subprocess.Popen(command, cwd=root, start_new_session=True, stdout=subprocess.DEVNULL)
@@ -143,6 +144,9 @@ def test_two_processes(tmp_path: Path, drawn: Path):
     assert log_of(tmp_path / "run") == log_of(tmp_path / "unbroken")
     found = json.loads((tmp_path / "run" / "metrics.json").read_text())["metrics"]
     assert found["trained"]["queries"] == 8
+    alone = ["checkpoint=x", "loader.workers=0", "trainer.precision=32-true", "untrained=false"]
+    cfg = composed(*alone, job="evaluate")
+    assert evaluate_checkpoint(tmp_path / "run" / "last.ckpt", cfg, tmp_path / "alone") == found["trained"]
     kept = sorted((tmp_path / "phases").iterdir())
     assert [folder.name.split("-")[1] for folder in kept] == ["sr_start", "teacher"]
     for folder in [*kept, tmp_path / "run"]:
