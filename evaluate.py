@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from psnet.card import write_card
 from psnet.checkpoint import read_checkpoint
-from psnet.configuration import USER_ERRORS, build, build_manifest, configuration_folder
+from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.dataset import EvalDataset
 from psnet.data.manifest import Manifest
@@ -66,8 +66,15 @@ def build_task(model: Mapping[str, Any], recipe: Recipe | None, retrieval: Retri
 
 
 def build_trainer(trainer: DictConfig, image_size: Sequence[int], **more: Any) -> pl.Trainer:
-    """image_size: of the network that it trains or scores."""
+    """image_size: of the network that it trains or scores.
+
+    Raises:
+        SettingsError: a setting of the trainer that is the recipe's.
+    """
     settings: Any = OmegaConf.to_container(trainer, resolve=True)
+    moved = {"gradient_clip_val": "clip", "accumulate_grad_batches": "accumulate"}
+    for name in moved.keys() & settings.keys():
+        raise SettingsError(f"trainer.{name} is a setting of the recipe here: say model.recipe.{moved[name]}")
     settings["precision"] = resolve_precision(settings["precision"], image_size)
     built: pl.Trainer = build({key: value for key, value in settings.items() if key not in more}, **more)
     return built

@@ -17,11 +17,11 @@ import wandb
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
 from evaluate import build_retrieval, build_task, build_trainer, evaluate_checkpoint
-from psnet.callbacks import Patience
+from psnet.callbacks import Average, Patience
 from psnet.checkpoint import CHECKPOINT, AtomicCheckpointIO, Begun, newest, read_begun, versions
 from psnet.command_line import first_names, typed
 from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder
@@ -142,10 +142,13 @@ def check(run: Run, model: Settings) -> None:
     """Build what each phase needs once, so that what cannot be built is known now and not after hours of the first."""
     if model.get("student_from_teacher") and not (model.get("teacher") or model.get("teacher_checkpoint")):
         raise SettingsError("model.student_from_teacher=true: there is no teacher; give one, or say =false")
-    for need in NEEDED:
-        if not model.get(need.given) and model.get(need.phase):
-            build_phase(run, model[need.phase])
-    build_phase(run, model)
+    phases = [model[need.phase] for need in NEEDED if not model.get(need.given) and model.get(need.phase)]
+    for one in (*phases, model):
+        task, _, _ = build_phase(run, one)
+        try:
+            task.configure_optimizers()
+        except (ValueError, TypeError) as error:
+            raise SettingsError(f"model.recipe.optimizer: {error}") from error
 
 
 def build_parts(run: Run, model: Settings) -> dict[str, Any]:
@@ -181,6 +184,7 @@ def phase_hash(run: Run, model: Settings) -> str:
             "weights": given_digests(model),
             "data": run.manifest.hash(),
             "seed": run.cfg.seed,
+            "same_batch": run.cfg.same_batch,
             "trainer": OmegaConf.to_container(run.cfg.trainer, resolve=True),
             "callbacks": OmegaConf.to_container(run.cfg.callbacks, resolve=True),
             "versions": versions(),
@@ -195,16 +199,17 @@ def fit(run: Run, model: Settings, folder: Path, name: str, begun: Begun | None,
     task, recipe, data = build_phase(run, model, **parts)
     task.meta = meta_of(cfg, run.manifest, model)
     checkpoint = folder / CHECKPOINT
+    epochs = cfg.trainer.max_epochs or recipe.epochs
     keeper = ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
     try:
         trainer = build_trainer(
             cfg.trainer,
             recipe.image_size,
-            max_epochs=cfg.trainer.max_epochs or recipe.epochs,
-            check_val_every_n_epoch=recipe.validate_every,
+            max_epochs=epochs,
+            check_val_every_n_epoch=min(recipe.validate_every, epochs),
             gradient_clip_val=recipe.clip,
             accumulate_grad_batches=recipe.accumulate,
-            callbacks=[keeper, *callbacks_of(recipe, task), *(build(callback) for callback in cfg.callbacks.values())],
+            callbacks=[keeper, *(build(callback) for callback in cfg.callbacks.values()), *callbacks_of(recipe, task)],
             logger=build_loggers(run, folder, name, begun),
             plugins=[AtomicCheckpointIO()],
             default_root_dir=folder,
@@ -223,10 +228,10 @@ def fit(run: Run, model: Settings, folder: Path, name: str, begun: Begun | None,
 
 
 def callbacks_of(recipe: Recipe, task: Task) -> list[pl.Callback]:
-    """What a recipe says that Lightning does by callbacks."""
+    """What a recipe says that Lightning does by callbacks. They come after what watches a validation."""
     callbacks: list[pl.Callback] = []
     if recipe.average is not None:
-        callbacks.append(EMAWeightAveraging(decay=recipe.average))
+        callbacks.append(Average(recipe.average))
     if recipe.patience is not None:
         callbacks.append(Patience(task.monitor, recipe.patience))
     return callbacks
@@ -247,6 +252,7 @@ def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Re
         batch,
         recipe.augment,
         seed=run.cfg.seed,
+        same_batch=run.cfg.same_batch,
         upsampling=recipe.upsampling,
         rates_anew=recipe.rates_anew,
         **run.cfg.loader,

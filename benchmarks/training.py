@@ -252,11 +252,42 @@ def tell(what: str) -> None:
         print(f"\r\x1b[2K{what}", end="", file=sys.stderr, flush=True)
 
 
+def print_table(given: argparse.Namespace, model: dict[str, Any]) -> None:
+    names = [name for name in FORMS if name not in given.without]
+    memory = {name: memory_of(name, given) for name in names}
+    whole = memory["plain"] or math.nan  # small networks take less than Python had before
+    peaks = {False: peak_flops(torch.float32), True: peak_flops(torch.bfloat16)}
+    steps = {name: Step(FORMS[name], model) for name in names}
+    (batch,) = batches(1, given.batch, model["recipe"]["image_size"])
+    times = times_of(steps, batch, given.rounds)
+    print(f"products of matrices: {peaks[False] / 1e9:,.0f} GFLOP/s in float32, {peaks[True] / 1e9:,.0f} in bf16")
+    columns = f"{'s/step':>8}{'GiB':>7}{'of plain':>10}{'GFLOP':>8}{'of peak':>9}"
+    print(f"{'':32}{'times as fast, median (range)':>32}{columns}")
+    for name, own in times.items():
+        seconds = sorted(own)[len(own) // 2]
+        taken = f"{seconds:8.2f}{memory[name]:7.2f}{memory[name] / whole:10.0%}"
+        print(f"{name:32}{ratios(times['plain'], own):>32}{taken}", end="")
+        if FORMS[name].compiled:  # what is compiled cannot be counted
+            print(f"{'-':>8}{'-':>9}")
+        else:
+            counted = flops_of(steps[name], batch)
+            print(f"{counted / 1e9:8,.0f}{counted / seconds / peaks[FORMS[name].bf16]:9.0%}", flush=True)
+
+
+def print_losses(given: argparse.Namespace, model: dict[str, Any]) -> None:
+    compared = {"plain": PLAIN, JOLTED: PLAIN, "the default in float32": Form(bf16=False), "the default": Form()}
+    found = losses(compared, model, batches(given.losses, given.batch, model["recipe"]["image_size"]))
+    plain = found.pop("plain")
+    print(f"losses of {given.losses} steps, plain {plain[0]:.4f} to {plain[-1]:.4f}; apart, of the loss:")
+    for name, own in found.items():
+        print(f"{name:32}first step {apart(own[:1], plain[:1]):.1e}, any step {apart(own, plain):.1e}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="ps_hrnet", help="a name of conf/model, with a teacher")
     parser.add_argument("--batch", type=int, default=8, help="images, an even number")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="0: losses alone")
     parser.add_argument("--losses", type=int, default=20, help="steps over which losses are compared; 0: none")
     parser.add_argument("--without", nargs="*", default=[], choices=FORMS, help="forms to leave out")
     parser.add_argument("--alone", choices=FORMS, help=argparse.SUPPRESS)
@@ -267,32 +298,11 @@ def main() -> None:
     model = settings(given.model)
     size = model["recipe"]["image_size"]
     print(f"{machine()}; {torch.get_num_threads()} threads")
-    print(f"{given.model}, batches of {given.batch} at {size[0]} x {size[1]}, {given.rounds} rounds")
-    names = [name for name in FORMS if name not in given.without]
-    memory = {name: memory_of(name, given) for name in names}
-    peaks = {False: peak_flops(torch.float32), True: peak_flops(torch.bfloat16)}
-    steps = {name: Step(FORMS[name], model) for name in names}
-    (batch,) = batches(1, given.batch, size)
-    times = times_of(steps, batch, given.rounds)
-    print(f"products of matrices: {peaks[False] / 1e9:,.0f} GFLOP/s in float32, {peaks[True] / 1e9:,.0f} in bf16")
-    columns = f"{'s/step':>8}{'GiB':>7}{'of plain':>10}{'GFLOP':>8}{'of peak':>9}"
-    print(f"{'':32}{'times as fast, median (range)':>32}{columns}")
-    for name, own in times.items():
-        seconds = sorted(own)[len(own) // 2]
-        counted = flops_of(steps[name], batch) if not FORMS[name].compiled else math.nan
-        share = counted / seconds / peaks[FORMS[name].bf16]
-        taken = f"{seconds:8.2f}{memory[name]:7.2f}{memory[name] / memory['plain']:10.0%}"
-        print(f"{name:32}{ratios(times['plain'], own):>32}{taken}{counted / 1e9:8,.0f}{share:9.0%}")
+    print(f"{given.model}, batches of {given.batch} at {size[0]} x {size[1]}, {given.rounds} rounds", flush=True)
+    if given.rounds:
+        print_table(given, model)
     if given.losses:
-        del steps
-        compared = {"plain": PLAIN, JOLTED: PLAIN, "the default in float32": Form(bf16=False), "the default": Form()}
-        found = losses(compared, model, batches(given.losses, given.batch, size))
-        plain = found.pop("plain")
-        print(
-            f"losses of {given.losses} steps, in the plain form {plain[0]:.4f} to {plain[-1]:.4f}; apart, of the loss:"
-        )
-        for name, own in found.items():
-            print(f"{name:32}first step {apart(own[:1], plain[:1]):.1e}, any step {apart(own, plain):.1e}")
+        print_losses(given, model)
 
 
 if __name__ == "__main__":

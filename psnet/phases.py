@@ -54,6 +54,9 @@ def own_settings(model: Settings) -> Settings:
 _NOT_COMPARED = ("weights", "start_as_identity", "dropout", "checkpointing", "compile")
 """Of a network's settings: of its beginning, and of its training."""
 
+_OF_THE_OPTIMISER = ("recipe.frozen", "recipe.lr_factors", "recipe.average")
+"""Settings whose state a checkpoint holds weight by weight."""
+
 _PACKAGE = Path(__file__).parent
 _ROOMS = ("data", "models", "tasks", "losses.py")
 """What decides how a phase comes out."""
@@ -158,6 +161,7 @@ def check_resume(begun: Begun, model: Settings, manifest: Manifest, given: Mappi
     differ = differences(model, meta["model"])
     network = {key: pair for key, pair in differ.items() if key.startswith(("_target_", "reid.", "sr."))}
     refused = {key: pair for key, pair in network.items() if key.rpartition(".")[2] not in _NOT_COMPARED}
+    refused |= {key: pair for key, pair in differ.items() if key.startswith(_OF_THE_OPTIMISER)}
     if refused:
         raise CheckpointError(f"{path} is of another model: {_text(refused)}. Go on with the same model")
     loaded_anew = tuple(name for need in NEEDED if not need.in_student for name in (need.given, f"{need.phase}."))

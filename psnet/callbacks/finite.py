@@ -49,9 +49,8 @@ class Finite(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: PairBatch, batch_idx: int
     ) -> None:
-        logged = {name: value for name, value in trainer.callback_metrics.items() if name.startswith("train/")}
-        terms = {name.removeprefix("train/"): value.detach() for name, value in logged.items()}
-        self._steps.append(Step(trainer.global_step, batch_idx, terms | {"loss": outputs["loss"].detach()}))
+        terms = getattr(pl_module, "terms", None) or {"loss": outputs["loss"].detach()}
+        self._steps.append(Step(trainer.global_step, batch_idx, terms))
         if (batch_idx + 1) % self.every_n_steps == 0 or trainer.is_last_batch:
             self._look(trainer)
 

@@ -22,4 +22,8 @@ class GradientNorm(pl.Callback):
     ) -> None:
         if (trainer.global_step + 1) % self.every_n_steps == 0 or trainer.is_last_batch:
             gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
-            pl_module.log("train/gradient_norm", torch.nn.utils.get_total_norm(gradients), batch_size=1)
+            norm = torch.nn.utils.get_total_norm(gradients)
+            scaler = getattr(trainer.precision_plugin, "scaler", None)
+            if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+                norm = norm / scaler.get_scale()  # a fused optimiser takes the scale away itself, later
+            pl_module.log("train/gradient_norm", norm, batch_size=1)

@@ -55,7 +55,7 @@ class Throughput(pl.Callback):
         if batch_idx + 1 > self.every_n_steps:  # the first batches of an epoch are not loaded ahead
             self._slow = self._slow + 1 if wait > TOLERATED else 0
             if self._slow == 2 and trainer.is_global_zero:
-                log.warning("%s", cause(trainer.datamodule, wait))  # type: ignore[attr-defined]
+                log.warning("%s", cause(trainer.datamodule, wait, trainer.num_devices))  # type: ignore[attr-defined]
         self._begin(trainer)
 
     def _begin(self, trainer: pl.Trainer) -> None:
@@ -66,20 +66,21 @@ def _waited(trainer: pl.Trainer) -> float:
     return float(getattr(trainer.datamodule, "waited", 0.0))  # type: ignore[attr-defined]
 
 
-def cause(data: MLRDataModule, wait: float) -> str:
+def cause(data: MLRDataModule, wait: float, processes: int = 1) -> str:
     """Why training waits for images, and what can be done.
 
     Args:
-        wait: share of the time, 0 to 1.
+        wait: share of the time, 0 to 1. processes: of the run on this machine, which share its cores.
     """
+    own = max(1, cores() // processes)
     reading, varying = data.seconds_an_image()
     parts = (
         f"{wait:.0%} of the time training waits for images. One takes {1000 * (reading + varying):.1f} ms: "
         f"{1000 * reading:.1f} to read, decode and resize, {1000 * varying:.1f} to vary (model.recipe.augment)"
     )
-    if data.workers < cores():
-        return f"{parts}. {data.workers} of {cores()} cores load them: give loader.workers={cores()}"
-    return f"{parts}, on all {cores()} cores: loader.cache=true keeps decoded images, a smaller image_size costs less"
+    if data.workers < own:
+        return f"{parts}. {data.workers} of {own} cores load them: give loader.workers={own}"
+    return f"{parts}, on all {own} cores: loader.cache=true keeps decoded images, a smaller image_size costs less"
 
 
 def cores() -> int:

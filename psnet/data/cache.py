@@ -16,6 +16,9 @@ from psnet.data.samples import DataError
 SHARED = Path("/dev/shm")
 """Where Linux counts such memory. Containers are often given 64 MB of it."""
 
+FOR_BATCHES = 64 * 2**20
+"""Bytes that are left there for what loading processes send."""
+
 
 class ImageCache:
     """`decode`, but for each of some files once: whichever process comes first decodes it for all.
@@ -58,9 +61,10 @@ class ImageCache:
 
 
 def _check_room(size: int) -> None:
-    free = shutil.disk_usage(SHARED).free if SHARED.is_dir() else size
-    if free < size:
+    needed = size + FOR_BATCHES
+    free = shutil.disk_usage(SHARED).free if SHARED.is_dir() else needed
+    if free < needed:
         raise DataError(
-            f"loader.cache=true needs {size / 2**20:.0f} MiB of shared memory, and {SHARED} has {free / 2**20:.0f}; "
+            f"loader.cache=true needs {needed / 2**20:.0f} MiB of shared memory, and {SHARED} has {free / 2**20:.0f}; "
             "give it more (docker run --shm-size), or leave the cache out"
         )

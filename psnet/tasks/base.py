@@ -41,6 +41,8 @@ class Task(pl.LightningModule):
         self.restoration_test = RestorationMetric(ssim=True)
         self.retrieval_result: Retrieval | None = None
         self.restoration_scores: list[RestorationScore] = []
+        self.terms: dict[str, Tensor] = {}
+        """The loss of the last step and its terms, before weighting, () each."""
         self.meta: dict[str, Any] = {}
         """What a checkpoint says of itself beside the weights: configuration, data, versions. Plain values."""
 
@@ -198,8 +200,9 @@ class Task(pl.LightningModule):
         """The loss and each of its terms, before weighting. What Lightning shows in a bar it fetches from the device at
         every step, so that is left to `psnet.callbacks.Progress`."""
         size = len(batch.label)
-        for name, value in {"loss": loss, **terms}.items():
-            self.log(f"train/{name}", value.detach(), batch_size=size)
+        self.terms = {name: value.detach() for name, value in {**terms, "loss": loss}.items()}
+        for name, value in self.terms.items():
+            self.log(f"train/{name}", value, batch_size=size)
 
     # Checkpoints
 

@@ -42,17 +42,17 @@ def one_cycle(epoch: float, epochs: int, lr: float, rise: float = 0.25, start: f
     return lr * _half_cosine((done - rise) / (1 - rise))
 
 
-def cosine(epoch: float, epochs: int, lr: float, warm_up_epochs: float = 5) -> float:
+def cosine(epoch: float, epochs: int, lr: float, warm_up_epochs: float = 5, start: float = 0.05) -> float:
     """Linearly up to `lr`, then down to 0 along half a cosine (Loshchilov and Hutter, "SGDR", ICLR 2017).
 
-    A warm-up that is longer than half of the run ends there.
+    A warm-up that is longer than half of the run ends there. start: first rate, as a share of lr.
 
     >>> [round(cosine(e, 25, 1.0), 3) for e in (1, 5, 15, 25)]
-    [0.2, 1.0, 0.5, 0.0]
+    [0.24, 1.0, 0.5, 0.0]
     """
     rise = min(warm_up_epochs, epochs / 2)
     if epoch < rise:
-        return lr * epoch / rise
+        return lr * (start + (1 - start) * epoch / rise)
     return lr * _half_cosine(min((epoch - rise) / (epochs - rise), 1.0))
 
 

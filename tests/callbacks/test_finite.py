@@ -29,6 +29,7 @@ class Poisoned(pl.LightningModule):
         self.weight = nn.Parameter(torch.zeros(()))
         self.at, self.value, self.named = (epoch, batch), value, named
         self.seen: PairBatch | None = None
+        self.terms: dict[str, Tensor] = {}
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         poison = 0.0
@@ -36,8 +37,7 @@ class Poisoned(pl.LightningModule):
             poison, self.seen = self.value, PairBatch(*(part.clone() for part in batch))
         term = (self.weight - 1).square() + poison
         if self.named:
-            self.log("train/ps", term.detach())
-        self.log("train/ce", torch.tensor(2.5))
+            self.terms = {"ps": term.detach(), "ce": torch.tensor(2.5), "loss": term.detach() + 2.5}
         return term + 2.5
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

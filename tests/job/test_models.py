@@ -98,7 +98,7 @@ def test_a_teacher_without_a_restorer(world: World):
 
 def test_gradients_of_several_batches(world: World):
     """The rate falls to its end with the last of the steps, also where the batches do not divide evenly."""
-    more = ["+trainer.accumulate_grad_batches=3", "model.recipe.epochs=5", "untrained=false"]
+    more = ["model.recipe.accumulate=3", "model.recipe.epochs=5", "untrained=false"]
     ran = run(world, "several", "hrnet_reid_small", *more)
     assert read_checkpoint(ran.folder / "last.ckpt")["global_step"] == 5 * 2  # 4 batches: 3 and 1
     rates = logged(ran.folder)["lr-AdamW"]
@@ -114,7 +114,7 @@ def test_restoration_alone(world: World):
 
 
 def test_two_processes(tmp_path: Path, drawn: Path):
-    """All phases with DDP on a CPU: files are written once, every image is scored once, as one process scores it to the
+    """All phases with DDP on a CPU: files are written once, every image is scored once, as one process ranks it to the
     last digit, and a run whose processes were killed goes on to where an unbroken one ends."""
     root = Path(__file__).parents[2]
     recipe = ["epochs=1", "validate_every=1", "batch.identities=2", "batch.images=2"]
@@ -146,7 +146,10 @@ def test_two_processes(tmp_path: Path, drawn: Path):
     assert found["trained"]["queries"] == 8
     alone = ["checkpoint=x", "loader.workers=0", "trainer.precision=32-true", "untrained=false"]
     cfg = composed(*alone, job="evaluate")
-    assert evaluate_checkpoint(tmp_path / "run" / "last.ckpt", cfg, tmp_path / "alone") == found["trained"]
+    one = evaluate_checkpoint(tmp_path / "run" / "last.ckpt", cfg, tmp_path / "alone")
+    ranks = {name for name in one if not name.startswith(("psnr", "ssim"))}
+    assert {name: one[name] for name in ranks} == {name: found["trained"][name] for name in ranks}
+    assert one == pytest.approx(found["trained"], rel=1e-6)  # a batch of another size is rounded otherwise
     kept = sorted((tmp_path / "phases").iterdir())
     assert [folder.name.split("-")[1] for folder in kept] == ["sr_start", "teacher"]
     for folder in [*kept, tmp_path / "run"]:
