@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from evaluate import build_trainer
 from psnet.callbacks import Patience
+from psnet.configuration import SettingsError
 from psnet.tasks import ReID
 from tests.composed import composed
 from tests.tasks.tiny import TinyReID, released, tiny_batch, watched
@@ -102,6 +104,19 @@ def test_patience(tmp_path: Path):
     assert fit().current_epoch == 4
     again = fit(tmp_path / "last.ckpt")
     assert again.global_step == 4
+
+
+def test_a_run_that_goes_on_has_the_patience_it_is_given():
+    ended, longer = Patience("val/mAP", 2), Patience("val/mAP", 9)
+    ended.wait_count = 2
+    longer.load_state_dict(ended.state_dict())
+    assert (longer.wait_count, longer.patience) == (2, 9)
+
+
+@pytest.mark.parametrize("name", ["gradient_clip_val", "accumulate_grad_batches"])
+def test_what_is_the_recipes_is_refused_of_the_trainer(name: str):
+    with pytest.raises(SettingsError, match=rf"trainer\.{name} is a setting of the recipe here: say model\.recipe\."):
+        build_trainer(composed(f"+trainer.{name}=1").trainer, (128, 64))
 
 
 @pytest.mark.parametrize("row", ["bound", "id", "id_sr", "id_sr_ps"])

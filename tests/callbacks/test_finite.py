@@ -82,6 +82,17 @@ def test_a_batch_that_cannot_be_kept_does_not_hide_what_happened(tiny: Manifest,
         fit(Poisoned(0, 1, math.nan), tiny, tmp_path, 1)
 
 
+def test_what_others_log_is_no_term(tiny: Manifest, tmp_path: Path):
+    """As a gradient's norm, which is infinite where fp16's scale is too large: that step is left out, no more."""
+
+    class Norm(Poisoned):
+        def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
+            self.log("train/gradient_norm", torch.tensor(math.inf))
+            return super().training_step(batch, batch_idx)
+
+    fit(Norm(9, 0, 0.0), tiny, tmp_path, 1)
+
+
 def test_a_loss_without_a_name(tiny: Manifest, tmp_path: Path):
     with pytest.raises(DivergedError, match=r"^loss diverged at step 1, epoch 1, batch 1: "):
         fit(Poisoned(0, 0, math.nan, named=False), tiny, tmp_path, 10)
