@@ -143,8 +143,14 @@ def check(run: Run, model: Settings) -> None:
     if model.get("student_from_teacher") and not (model.get("teacher") or model.get("teacher_checkpoint")):
         raise SettingsError("model.student_from_teacher=true: there is no teacher; give one, or say =false")
     phases = [model[need.phase] for need in NEEDED if not model.get(need.given) and model.get(need.phase)]
+    shown = run.manifest.split("query") + run.manifest.split("gallery")
     for one in (*phases, model):
-        task, _, _ = build_phase(run, one)
+        task, recipe, _ = build_phase(run, one)
+        if recipe.patience and task.retrieval is None and not any(row.is_low and row.has_high for row in shown):
+            raise SettingsError(
+                f"model.recipe.patience={recipe.patience}: no low image has a sharp twin, so nothing says whether the "
+                "restorer gets better; leave it out"
+            )
         try:
             task.configure_optimizers()
         except (ValueError, TypeError) as error:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.composed import composed
 from psnet.configuration import build, configuration_folder
 
 SIZES = ((256, 128), (128, 64))
@@ -39,8 +39,7 @@ def cost(name: str) -> Cost:
 
 
 def build_network(name: str) -> nn.Module:
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        node: Any = OmegaConf.to_container(compose("train", [f"+net@network={name}"]).network)
+    node: Any = OmegaConf.to_container(composed(f"+net@network={name}").network)
     given = {"num_classes": IDENTITIES, "weights": None} if "num_classes" in node else {}
     network: nn.Module = build(node | given)
     return network

@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable
 
 import torch
-from hydra import compose, initialize_config_dir
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import default_collate
 from torchvision import transforms as first
 
+from benchmarks.composed import composed
 from benchmarks.machine import machine, ratios
-from psnet.configuration import build, configuration_folder
+from psnet.configuration import build
 from psnet.data.dataset import PairDataset, as_unit, collate
 from psnet.data.degrade import degrade
 from psnet.data.manifest import Manifest, Row
@@ -73,11 +73,6 @@ class Ours:
     def __call__(self, rows: list[Row]) -> Images:
         batch = as_unit(collate([self.data[self.index[row], seed] for seed, row in enumerate(rows)]))
         return batch.low, batch.high
-
-
-def composed(*overrides: str) -> object:
-    with initialize_config_dir(configuration_folder(), version_base="1.3"):
-        return compose("train", list(overrides))
 
 
 def contestants(manifest: Manifest, varies: bool) -> dict[str, Callable[[list[Row]], Images]]:

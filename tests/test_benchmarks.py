@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import evaluation, training
+from benchmarks import evaluation, forms, training
 from psnet.models import vdsr_ca
 
 GIVEN = argparse.Namespace(queries=4, gallery=40, dimensions=8, mapped=False)
@@ -47,12 +47,12 @@ def test_the_plain_and_the_default_step_train_alike(monkeypatch: pytest.MonkeyPa
     """Twenty steps, VDSR-CA image by image. The first is equal but for rounding; the rate is low, so that what rounding
     does to mining and ReLUs stays small."""
     monkeypatch.setattr(vdsr_ca, "LARGE", 0)
-    model = training.settings("ps_hrnet_demo", identities=8)
+    model = forms.settings("ps_hrnet_demo", identities=8)
     model["sr"] |= {"start_as_identity": False}
     model["recipe"]["image_size"] = [64, 64]
-    forms = {"plain": training.PLAIN, "exact": training.Form(bf16=False), "bf16": training.Form()}
-    forms["kept less"] = training.Form(bf16=False, checkpointing=True)
-    found = training.losses(forms, model, training.batches(20, 8, [64, 64]), lr=1e-6)
+    compared = {"plain": forms.PLAIN, "exact": forms.Form(bf16=False), "bf16": forms.Form()}
+    compared["kept less"] = forms.Form(bf16=False, checkpointing=True)
+    found = training.losses(compared, model, forms.batches(20, 8, [64, 64]), lr=1e-6)
     plain = found["plain"]
     assert training.apart(found["exact"][:1], plain[:1]) < 1e-5
     assert training.apart(found["exact"], plain) < 0.01
@@ -62,11 +62,11 @@ def test_the_plain_and_the_default_step_train_alike(monkeypatch: pytest.MonkeyPa
 
 def test_operations_of_a_step():
     """The teacher's graph costs its backward pass, and checkpointing the restorer's forward pass once more."""
-    model = training.settings("ps_hrnet_demo", identities=8)
-    (batch,) = training.batches(1, 4, model["recipe"]["image_size"])
-    forms = (training.PLAIN, training.NO_GRAPH, replace(training.NO_GRAPH, checkpointing=True))
-    plain, lean, less = (training.flops_of(training.Step(form, model), batch) for form in forms)
-    step = training.Step(training.PLAIN, model)
+    model = forms.settings("ps_hrnet_demo", identities=8)
+    (batch,) = forms.batches(1, 4, model["recipe"]["image_size"])
+    of = (forms.PLAIN, forms.NO_GRAPH, replace(forms.NO_GRAPH, checkpointing=True))
+    plain, lean, less = (training.flops_of(forms.Step(form, model), batch) for form in of)
+    step = forms.Step(forms.PLAIN, model)
     features = step.teacher(batch.high)
     with FlopCounterMode(display=False) as backward:
         sum(part.sum() for part in features.compared).backward()

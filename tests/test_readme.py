@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import evaluate
 import train as main_job
-from benchmarks.training import DEFAULT, FORMS
+from benchmarks.forms import DEFAULT, FORMS
 from psnet.cli import main as psnet
 from psnet.data.manifest import Manifest
 from psnet.data.synthetic import read_synthetic
@@ -45,6 +45,7 @@ NOT_RUN = {
 }
 BETWEEN = [name for name in FORMS if name not in ("plain", DEFAULT)]
 SMALL = {
+    "benchmarks.crashes": ["--kills", "1"],
     "benchmarks.loading": ["--batches", "1", "--rounds", "1"],
     "benchmarks.training": ["--model", "ps_hrnet_demo", "--rounds", "1", "--losses", "1", "--without", *BETWEEN],
     "benchmarks.evaluation": ["--queries", "40", "--gallery", "200", "--rounds", "1"],
@@ -71,7 +72,6 @@ REPORTED = {tuple(words[2:]) for words in typed(ROOT / "docs" / "results.md")}
 PSNET = [words[1:] for words in COMMANDS if words[0] == "psnet"]
 MODULES = list({words[2]: words[2:] for words in reversed(COMMANDS) if words[:2] == ["python", "-m"]}.values())
 """One command of each; the others ask for other sizes, and here all are small."""
-LONG = {"benchmarks.crashes": "tests/job/test_killed.py stops the same run, and looks for the same differences"}
 EVALUATE = [words[2:] for words in COMMANDS if words[:2] == ["python", "evaluate.py"]]
 
 
@@ -222,7 +222,7 @@ def pretrained(place: Path, drawn: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [words for words in MODULES if words[0] not in LONG], ids=named)
+@pytest.mark.parametrize("words", MODULES, ids=named)
 def test_modules_run(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     if words[0] == "benchmarks.reranking" and importlib.util.find_spec("torchreid") is None:
         pytest.skip("torchreid is not installed: pip install --no-deps torchreid==0.2.5")

@@ -8,6 +8,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from psnet.callbacks.due import is_due
+
 try:
     import resource
 except ImportError:  # Windows has none
@@ -38,8 +40,6 @@ class Memory(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if (batch_idx + 1) % self.every_n_steps and batch_idx + 1 != trainer.num_training_batches:
-            return
-        peak = peak_bytes(pl_module.device)
+        peak = peak_bytes(pl_module.device) if is_due(trainer, self.every_n_steps) else None
         if peak is not None:
             pl_module.log("train/memory_gib", peak / 2**30, batch_size=1)

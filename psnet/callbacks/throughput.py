@@ -9,6 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from psnet.callbacks.due import is_due
 from psnet.data.datamodule import MLRDataModule
 
 log = logging.getLogger("psnet")
@@ -46,7 +47,7 @@ class Throughput(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._images += len(batch.label) * trainer.world_size
-        if (batch_idx + 1) % self.every_n_steps and batch_idx + 1 != trainer.num_training_batches:
+        if not is_due(trainer, self.every_n_steps):
             return
         passed = time.perf_counter() - self._since
         wait = (_waited(trainer) - self._waited) / passed

@@ -47,10 +47,9 @@ class EvalBatch(NamedTuple):
     """B images of query and gallery.
 
     low: (B, 3, H, W) in [0, 1] (bytes before `as_unit`), what the network sees (a sharp image for most of the
-    gallery). bicubic: the same image
-    up-sampled by bicubic interpolation, whatever low is, what restoration is compared with. high, has_high,
-    is_low: as in PairBatch. pid, camid: (B,). rate: (B,), 1 of a sharp image and where nobody knows.
-    is_query: (B,) bool. row: (B,) number of the image, from 0 without gaps.
+    gallery). bicubic: the same image up-sampled by bicubic interpolation, whatever low is, what restoration is compared
+    with. high, has_high, is_low: as in PairBatch. pid, camid: (B,). rate: (B,), 1 of a sharp image and where nobody
+    knows. is_query: (B,) bool. row: (B,) number of the image, from 0 without gaps.
     """
 
     low: Tensor

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from psnet.callbacks import GradientNorm, Memory, Progress, Throughput, dashboard, throughput
+from psnet.callbacks.due import is_due
 from psnet.callbacks.memory import peak_bytes
 from psnet.callbacks.throughput import cause
 from psnet.data.datamodule import MLRDataModule
@@ -235,6 +236,20 @@ def test_gradient_norm(tiny: Manifest, tmp_path: Path):
     data = MLRDataModule(tiny, (64, 32), (2, 2), nn.Identity(), workers=0)
     found = trained(data, tmp_path, GradientNorm(every_n_steps=2), epochs=2)["train/gradient_norm"]
     assert list(dict.fromkeys(found)) == pytest.approx([2 * 0.8**n for n in (1, 3, 5, 7)], rel=1e-5)
+
+
+def test_figures_are_there_when_loggers_write(tiny: Manifest, tmp_path: Path):
+    """Every third step of the run, whatever epochs of four batches make of it, and at the end of each."""
+    steps: list[int] = []
+
+    class Look(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
+            if is_due(trainer, 3):
+                steps.append(trainer.global_step)
+
+    data = MLRDataModule(tiny, (64, 32), (2, 2), nn.Identity(), workers=0)
+    trained(data, tmp_path, Look(), epochs=3)
+    assert steps == [3, 4, 6, 8, 9, 12]
 
 
 def test_a_strip_frames_right_and_wrong():

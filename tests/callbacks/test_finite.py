@@ -91,6 +91,8 @@ def test_what_others_log_is_no_term(tiny: Manifest, tmp_path: Path):
             return super().training_step(batch, batch_idx)
 
     fit(Norm(9, 0, 0.0), tiny, tmp_path, 1)
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 2  # it came to its end
+    assert not (tmp_path / "diverged.pt").exists()
 
 
 def test_a_loss_without_a_name(tiny: Manifest, tmp_path: Path):

@@ -14,6 +14,8 @@ import train as main_job
 from psnet.configuration import SettingsError
 from psnet.data.samples import DataError
 from psnet.losses import DivergedError
+from tests.composed import composed
+from tests.data.real import real_set
 from tests.job.world import World
 
 pytestmark = pytest.mark.slow
@@ -80,3 +82,18 @@ def test_a_shell_sees_one_line(tmp_path: Path, command: list[str], message: str)
     assert ran.stderr.startswith("error: ")
     assert message in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_patience_for_what_cannot_be_judged(tmp_path: Path):
+    """CAVIAR's low images are low as they are."""
+    real_set("CAVIAR4REID")
+    patience = ["model=vdsr_ca_small", "model.recipe.patience=2", "logger=none"]
+    cfg = composed("dataset=caviar", *patience, f"output_dir={tmp_path}", f"phases_dir={tmp_path}")
+    with pytest.raises(SettingsError, match=r"patience=2: no low image has a sharp twin.*leave it out"):
+        main_job.train(cfg)
+
+
+def test_an_optimiser_that_has_no_fused_form(world: World):
+    cfg = world.compose("unfused", "hrnet_reid_small", "model.recipe.optimizer._target_=torch.optim.NAdam")
+    with pytest.raises(SettingsError, match=r"model\.recipe\.optimizer: .*unexpected keyword argument 'fused'"):
+        main_job.train(cfg)
