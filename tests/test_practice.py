@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from evaluate import build_trainer
+from evaluate import build_task, build_trainer
 from psnet.callbacks import Patience
-from psnet.configuration import SettingsError
+from psnet.configuration import SettingsError, build
+from psnet.metrics import RetrievalMetric
 from psnet.tasks import ReID
 from tests.composed import composed
 from tests.tasks.tiny import TinyReID, released, tiny_batch, watched
@@ -133,10 +135,17 @@ def test_none_of_it_in_the_papers_rows(row: str):
 
 
 def test_each_is_a_word():
-    words = ["model.recipe.average=0.99", "model.recipe.patience=3", "model.recipe.frozen=[reid.backbone.stage1]"]
+    words = ["model.recipe.average=0.99", "model.recipe.patience=3", "model.recipe.frozen=[reid.backbone.layer1]"]
     words += ["+model.recipe.lr_factors={reid.backbone: 0.1}", "schedule@model.recipe.schedule=cosine"]
     words += ["augment@model.recipe.augment=erasing", "model.recipe.clip=1", "model.recipe.accumulate=2"]
     cfg = composed("dataset=mlr_viper", "model=ps_hrnet", *words)
     assert cfg.model.recipe.schedule["_target_"].endswith("cosine")
     assert cfg.model.recipe.lr_factors == {"reid.backbone": 0.1}
     assert cfg.model.teacher.recipe.average is None
+    cfg.model.reid.num_classes, cfg.model.reid.weights = 3, None
+    settings: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    built = build_task(settings, build(settings["recipe"]), RetrievalMetric(expected=4))
+    built.freeze_parts()  # the parts are parts of the published network
+    assert 0 < sum(not p.requires_grad for p in built.parameters()) < 100
+    groups = built.configure_optimizers()["optimizer"].param_groups
+    assert sorted(group["lr"] / group["initial_lr"] for group in groups) == pytest.approx([0.005, 0.05])

@@ -49,7 +49,7 @@ class Recipe:
     patience: so many validations in a row without a better `Task.monitor` end the training; None for none.
     clip: largest Euclidean norm of all gradients together; longer ones are shortened to it. None for none.
     accumulate: so many batches make a step, of the mean of their gradients.
-    frozen: parts of the task by dotted name, such as "reid.backbone.stage1", that keep their weights and statistics.
+    frozen: parts of the task by dotted name, such as "reid.backbone.layer1", that keep their weights and statistics.
     lr_factors: of the learning rate, by part; the longest name that fits a weight decides.
     """
 
