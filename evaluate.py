@@ -16,12 +16,14 @@ import hydra
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
+from psnet.assembly import build_task, preprocess_of, without_weights
 from psnet.card import write_card
 from psnet.checkpoint import read_checkpoint
 from psnet.configuration import USER_ERRORS, SettingsError, build, build_manifest, configuration_folder
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.dataset import EvalDataset
 from psnet.data.manifest import Manifest
+from psnet.data.preprocess import Preprocess
 from psnet.embeddings import save_embeddings
 from psnet.evaluation import Evaluation, facts_of, metrics_of, print_table, report_of, warnings_of, write_json
 from psnet.metrics import RetrievalMetric
@@ -32,15 +34,12 @@ from psnet.provenance import check_trained_images, notes_on_training
 from psnet.record import run_of
 from psnet.report import write_report
 from psnet.scoring import embeddings_of, notes_on_images
-from psnet.tasks import Recipe, ReID, Task
+from psnet.tasks import ReID, Task
 
 log = logging.getLogger("psnet")
 
 # Lightning's own call of a deprecated torch function
 warnings.filterwarnings("ignore", message=r".*LeafSpec.*", category=FutureWarning)
-
-NOT_OF_THE_TASK = ("recipe", "teacher", "teacher_checkpoint", "sr_start", "sr_checkpoint", "student_from_teacher")
-"""Keys of a model's configuration that say how to train it rather than what it is."""
 
 
 def build_retrieval(dataset: DictConfig, manifest: Manifest) -> RetrievalMetric:
@@ -52,17 +51,6 @@ def build_retrieval(dataset: DictConfig, manifest: Manifest) -> RetrievalMetric:
         repeats=dataset.repeats,
     )
     return metric
-
-
-def build_task(model: Mapping[str, Any], recipe: Recipe | None, retrieval: RetrievalMetric, **more: Any) -> Task:
-    """The task that a model's resolved configuration describes.
-
-    Args:
-        more: arguments that replace configured ones, such as a teacher.
-    """
-    own = {key: value for key, value in model.items() if key not in NOT_OF_THE_TASK and key not in more}
-    task: Task = build(own, recipe=recipe, retrieval=retrieval, **more)
-    return task
 
 
 def build_trainer(trainer: DictConfig, image_size: Sequence[int], **more: Any) -> pl.Trainer:
@@ -80,27 +68,14 @@ def build_trainer(trainer: DictConfig, image_size: Sequence[int], **more: Any) -
     return built
 
 
-def input_of(model: Mapping[str, Any]) -> dict[str, Any]:
-    """How images become a model's input."""
-    recipe = model["recipe"]
-    return {"image_size": tuple(recipe["image_size"]), "upsampling": recipe["upsampling"]}
-
-
-def score(task: Task, manifest: Manifest, seen: Mapping[str, Any], cfg: DictConfig) -> Evaluation:
-    """One pass over query and gallery. seen: `input_of` the model."""
-    data = MLRDataModule(manifest, **seen, **cfg.loader)
+def score(task: Task, manifest: Manifest, preprocess: Preprocess, cfg: DictConfig) -> Evaluation:
+    """One pass over query and gallery."""
+    data = MLRDataModule(manifest, preprocess, **cfg.loader)
     quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
-    trainer = build_trainer(cfg.trainer, seen["image_size"], **quiet)
+    trainer = build_trainer(cfg.trainer, preprocess.image_size, **quiet)
     with exit_as_shells_do():
         trainer.test(task, datamodule=data, verbose=False)
     return Evaluation(task.retrieval_result, task.restoration_scores)
-
-
-def random_weights(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The same model without weights from elsewhere."""
-    if "reid" not in model:
-        return dict(model)
-    return {**model, "reid": {**model["reid"], "weights": None}}
 
 
 def scored_dataset(cfg: DictConfig, meta: Mapping[str, Any]) -> DictConfig:
@@ -136,19 +111,19 @@ def evaluate_checkpoint(
     dataset = scored_dataset(cfg, meta) if dataset is None else dataset
     manifest = build_manifest(dataset) if manifest is None else manifest
     check_trained_images(meta, manifest, cfg.allow_trained_images)
-    model = random_weights(meta["model"])
-    seen = input_of(model)
+    model = without_weights(meta["model"])
+    preprocess = preprocess_of(model)
 
     pl.seed_everything(meta["seed"], workers=True, verbose=False)
     task = build_task(model, None, build_retrieval(dataset, manifest))
-    untrained = score(task, manifest, seen, cfg) if cfg.untrained else None
+    untrained = score(task, manifest, preprocess, cfg) if cfg.untrained else None
     task.load_state_dict(content["state_dict"])
-    trained = score(task, manifest, seen, cfg)
+    trained = score(task, manifest, preprocess, cfg)
     bound = None
     if teacher is not None and all(row.has_high for row in manifest.split("query")):
-        bound = score(ReID(teacher, retrieval=build_retrieval(dataset, manifest)), manifest, seen, cfg)
+        bound = score(ReID(teacher, retrieval=build_retrieval(dataset, manifest)), manifest, preprocess, cfg)
     metrics = metrics_of(trained, untrained, bound)
-    precision = str(resolve_precision(cfg.trainer.precision, seen["image_size"]))
+    precision = str(resolve_precision(cfg.trainer.precision, preprocess.image_size))
     facts = facts_of(checkpoint, content, dataset, manifest, precision)
     notes = [*warnings_of(metrics), *notes_on_training(meta, dataset.name, manifest)]
     if trained.retrieval is not None:
@@ -156,7 +131,7 @@ def evaluate_checkpoint(
     if is_first():
         run = run_of(content, dataset, manifest, precision)
         write_card(folder / "card.md", checkpoint, metrics, facts, model)
-        images = EvalDataset(manifest, **seen)
+        images = EvalDataset(manifest, preprocess)
         if cfg.get("embeddings") and trained.retrieval is not None:
             kept = embeddings_of(trained.retrieval, [row.path for row in images.rows], str(checkpoint))
             log.info("Embeddings: %s", save_embeddings(kept, Path(cfg.embeddings)))

@@ -20,7 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
-from evaluate import build_retrieval, build_task, build_trainer, evaluate_checkpoint
+from evaluate import build_retrieval, build_trainer, evaluate_checkpoint
+from psnet.assembly import build_task, preprocess_of
 from psnet.callbacks import Average, Patience
 from psnet.checkpoint import CHECKPOINT, AtomicCheckpointIO, Begun, newest, read_begun, versions
 from psnet.command_line import first_names, typed
@@ -254,12 +255,11 @@ def build_phase(run: Run, model: Settings, **parts: nn.Module) -> tuple[Task, Re
     batch = (recipe.batch.identities, recipe.batch.images)
     data = MLRDataModule(
         run.manifest,
-        recipe.image_size,
+        preprocess_of(model),
         batch,
         recipe.augment,
         seed=run.cfg.seed,
         same_batch=run.cfg.same_batch,
-        upsampling=recipe.upsampling,
         rates_anew=recipe.rates_anew,
         **run.cfg.loader,
     )

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.composed import composed
-from evaluate import build_task
+from psnet.assembly import build_task
 from psnet.configuration import build
 from psnet.data.dataset import PairBatch
 from psnet.losses import batch_hard_triplet, feature_distance, restoration

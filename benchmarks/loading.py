@@ -23,6 +23,7 @@ from psnet.configuration import build
 from psnet.data.dataset import PairDataset, as_unit, collate
 from psnet.data.degrade import degrade
 from psnet.data.manifest import Manifest, Row
+from psnet.data.preprocess import Preprocess
 
 SIZE = (256, 128)
 
@@ -65,7 +66,7 @@ class Reference:
 class Ours:
     def __init__(self, manifest: Manifest, cache: bool, varies: bool) -> None:
         augment = composed("+recipe@recipe=phase2").recipe.augment
-        self.data = PairDataset(manifest, SIZE, build(augment) if varies else torch.nn.Identity())
+        self.data = PairDataset(manifest, Preprocess(SIZE), build(augment) if varies else torch.nn.Identity())
         if cache:
             self.data.keep_decoded()
         self.index = {row: index for index, row in enumerate(self.data.rows)}

@@ -63,7 +63,7 @@ def with_thumbnails(browser: Browser, images: EvalDataset, budget: int) -> Brows
     Args:
         images: query and gallery of that evaluation. budget: bytes for all of them; see `room_for_thumbnails`.
     """
-    height, width = images.images.size
+    height, width = images.images.preprocess.image_size
     crops = (_shown_pixels(images, image.number) for image in browser.images)
     return replace(browser, thumbnails=make_thumbnails(crops, len(browser.images), budget, height / width))
 

@@ -1,4 +1,4 @@
-"""Which number format a device trains in."""
+"""Which number format a device computes in."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ its input in a 3 x 3 convolution of stride 2 on maps two pixels wide, as the las
 of this: its numbers are then whatever lay there."""
 
 
-def resolve_precision(precision: str | int | None, image_size: Sequence[int]) -> str | int | None:
+def resolve_precision(
+    precision: str | int | None, image_size: Sequence[int], cuda: bool | None = None
+) -> str | int | None:
     """Replace "auto" by the fastest mixed precision that the hardware computes itself; leave the rest as it is.
 
     CUDA: bf16 where the device has it, else fp16 with loss scaling. CPU: bf16 where the processor has instructions for
     it (AMX tiles, for images from `AMX_FROM` on, or AVX-512 BF16). Anything else: 32 bits.
 
     Args:
-        image_size: (height, width) of a network's input.
+        image_size: (height, width) of a network's input. cuda: whether it is computed there; if there is one if None.
     """
     if precision != "auto":
         return precision
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() if cuda is None else cuda:
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     if torch.cpu._is_amx_tile_supported():
         return "bf16-mixed" if min(image_size) >= AMX_FROM else "32-true"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from psnet.cli import compose_dataset, evaluation_rules, main
+from psnet.cli import main
+from psnet.cli.dataset import compose_dataset, evaluation_rules
 from tests.table.examples import write
 
 TINY = [

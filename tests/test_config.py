@@ -14,7 +14,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from torchvision import tv_tensors
 
-from evaluate import build_task, build_trainer, scored_dataset
+from evaluate import build_trainer, scored_dataset
+from psnet.assembly import build_task
 from psnet.configuration import SettingsError, build
 from psnet.data.protocol import VARIANTS, variants_of
 from psnet.data.source import MLRSource

@@ -11,7 +11,8 @@ HOUSE = Path(__file__).parents[1] / "psnet"
 
 ALLOWED: dict[str, set[str]] = {
     "atomic": set(),
-    "data": {"data", "atomic"},
+    "progress": set(),
+    "data": {"data", "atomic", "progress"},
     "models": {"models"},
     "losses": set(),
     "metrics": {"metrics"},
@@ -33,14 +34,17 @@ ALLOWED: dict[str, set[str]] = {
     "card": {"command_line", "evaluation", "report", "atomic"},
     "callbacks": {"callbacks", "pictures", "tasks", "report", "data", "losses", "atomic"},
     "configuration": {"checkpoint", "models", "data", "losses", "atomic", "processes"},
+    "assembly": {"checkpoint", "configuration", "data", "metrics", "models", "tasks"},
+    "embedder": {"embedder", "assembly", "checkpoint", "data", "embeddings"}
+    | {"precision", "progress", "tasks", "atomic"},
     "differences": set(),
     "phases": {"configuration", "checkpoint", "data", "processes", "differences", "run_folder"},
     "record": {"phases", "checkpoint", "data"},
     "run_folder": {"configuration", "checkpoint", "differences", "atomic"},
     "sweep": {"command_line", "configuration", "record", "run_folder", "data", "atomic"},
     "table": {"table", "report", "loggers", "differences", "atomic"},
-    "cli": {"configuration", "data", "table", "scoring"},
-    "__init__": set(),
+    "cli": {"cli", "configuration", "data", "table", "scoring", "embedder"},
+    "__init__": {"embedder"},
 }
 """Ours, by the first name below psnet. "psnet" is the package itself, which has the version."""
 
@@ -55,6 +59,8 @@ ROOMS_OF = {
     "numba": {"metrics"},
     "jinja2": {"report"},
     "pyarrow": {"embeddings/parquet_file"},
+    "safetensors": {"embedder/model_folder"},
+    "huggingface_hub": {"embedder/model_folder"},
     "scipy": {"embeddings/mat_file"},
 }
 """The rooms that may know a library; others, torch among them, are free."""

@@ -10,6 +10,7 @@ import torch
 from omegaconf import OmegaConf
 
 import train as main_job
+from psnet.assembly import build_task
 from psnet.checkpoint import AtomicCheckpointIO
 from psnet.configuration import SettingsError, build, build_manifest
 from psnet.data.manifest import Manifest
@@ -62,7 +63,7 @@ def test_the_restorer_trained_jointly_or_first():
     first = model["sr_start"]
     assert not differences(first["sr"], model["sr"])
     assert first["recipe"]["image_size"] == model["recipe"]["image_size"]
-    assert isinstance(main_job.build_task(first, build(first["recipe"]), None), SuperResolution)  # type: ignore[arg-type]
+    assert isinstance(build_task(first, build(first["recipe"])), SuperResolution)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from psnet.browsing import browser_of
 from psnet.data.dataset import EvalDataset, as_unit
 from psnet.data.images import Filter, to_pillow
 from psnet.data.manifest import Manifest
+from psnet.data.preprocess import Preprocess
 from psnet.metrics import RetrievalMetric, psnr
 from psnet.models import VDSRCA
 from psnet.pictures import (
@@ -33,7 +34,7 @@ SIZE = (64, 32)
 
 @pytest.fixture(scope="module")
 def images(tiny: Manifest) -> EvalDataset:
-    return EvalDataset(tiny, SIZE)
+    return EvalDataset(tiny, Preprocess(SIZE))
 
 
 def retrieval(images: EvalDataset):

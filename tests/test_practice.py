@@ -15,7 +15,8 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from evaluate import build_task, build_trainer
+from evaluate import build_trainer
+from psnet.assembly import build_task
 from psnet.callbacks import Patience
 from psnet.configuration import SettingsError, build
 from psnet.metrics import RetrievalMetric

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from psnet.data.images import decode
+from psnet.data.images import read_image, size_of
 from psnet.data.samples import DataError
 
 SHARED = Path("/dev/shm")
@@ -30,17 +29,16 @@ class ImageCache:
         paths: of the files.
 
     Raises:
-        DataError: they would not fit. One that cannot be read raises what Pillow raises.
+        DataError: they would not fit. ImageError: one cannot be read.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._places: dict[Path, tuple[int, int, tuple[int, int, int]]] = {}
         end = 0
         for number, path in enumerate(dict.fromkeys(paths)):
-            with Image.open(path) as image:  # its header alone
-                shape = (image.height, image.width, 3)
-            self._places[path] = (number, end, shape)
-            end += image.height * image.width * 3
+            height, width = size_of(path)
+            self._places[path] = (number, end, (height, width, 3))
+            end += height * width * 3
         _check_room(end)
         self._bytes = torch.empty(end, dtype=torch.uint8).share_memory_()
         self._there = torch.zeros(len(self._places), dtype=torch.bool).share_memory_()
@@ -51,7 +49,7 @@ class ImageCache:
         flat = self._bytes[begin : begin + height * width * channels]
         image = flat.view(height, width, channels).permute(2, 0, 1)
         if not self._there[number]:
-            image.copy_(decode(path))
+            image.copy_(read_image(path))
             self._there[number] = True  # after its pixels; two processes at once write the same ones
         return image
 

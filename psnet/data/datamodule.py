@@ -22,6 +22,7 @@ from psnet.data.dataset import (
     collate,
 )
 from psnet.data.manifest import Manifest
+from psnet.data.preprocess import Preprocess
 from psnet.data.sampler import Draw, PKBatchSampler, ShardSampler
 
 
@@ -30,13 +31,12 @@ class MLRDataModule(pl.LightningDataModule):
 
     Args:
         manifest: the set, checked: see `MLRSource.prepare`.
-        image_size: (height, width) of the network's input.
+        preprocess: to the network's input.
         batch: (identities, images of each) of a training batch. augment: of training pairs. None for evaluation alone.
         eval_batch_size, workers: of the loaders.
         cache: keep decoded training images in memory, see `psnet.data.cache.ImageCache`.
         same_batch: train on the first batch alone, again and again, and vary its images alike each time.
-        seed: of batches and augmentation. upsampling: to image_size, a name of `psnet.data.dataset.UPSAMPLINGS`.
-        rates_anew: see `PairDataset`.
+        seed: of batches and augmentation. rates_anew: see `PairDataset`.
 
     Raises:
         DataError: the set has fewer training identities than a batch.
@@ -45,26 +45,24 @@ class MLRDataModule(pl.LightningDataModule):
     def __init__(
         self,
         manifest: Manifest,
-        image_size: tuple[int, int] = (256, 128),
+        preprocess: Preprocess,
         batch: tuple[int, int] | None = None,
         augment: Augmentation | None = None,
         eval_batch_size: int = 64,
         workers: int = 2,
         seed: int = 0,
-        upsampling: str = "bilinear",
         rates_anew: bool = False,
         cache: bool = False,
         same_batch: bool = False,
     ) -> None:
         super().__init__()
-        image_size = (int(image_size[0]), int(image_size[1]))
         self.manifest = manifest
         self.eval_batch_size, self.workers = eval_batch_size, workers
         self.waited = 0.0
         """Seconds that training has waited for batches, so far."""
-        self.eval_data = EvalDataset(manifest, image_size, upsampling)
+        self.eval_data = EvalDataset(manifest, preprocess)
         if batch is not None and augment is not None:
-            self.train_data = PairDataset(manifest, image_size, augment, upsampling, rates_anew)
+            self.train_data = PairDataset(manifest, preprocess, augment, rates_anew)
             self.batches = PKBatchSampler(self.train_data.labels, *batch, seed=seed)
             self.cache, self.same_batch = cache, same_batch
 

@@ -15,17 +15,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from psnet.data import images
 from psnet.data.cache import ImageCache
 from psnet.data.degrade import degrade
-from psnet.data.images import Filter, decode, from_pillow, resize, stack, to_pillow
+from psnet.data.images import Filter, from_pillow, read_image, stack, to_pillow
 from psnet.data.manifest import Manifest, Row
+from psnet.data.preprocess import Preprocess
 from psnet.data.sampler import Draw
 
 Augmentation = Callable[[Tensor], Tensor]
 """Of uint8 images (N, 3, H, W), all N in the same way."""
-
-UPSAMPLINGS = {"bilinear": Filter.BILINEAR, "bicubic": Filter.BICUBIC}
-"""Ways to the network's input; bilinear is the method's."""
 
 
 class PairBatch(NamedTuple):
@@ -76,21 +75,16 @@ def collate(items: Sequence[AnyBatch]) -> AnyBatch:
 def as_unit(batch: AnyBatch) -> AnyBatch:
     """Its images as float32 in [0, 1] where they are bytes: where a batch is used, as bytes are loaded and sent in a
     quarter of the time. Others stay as they are."""
-    images = {name: part for name, part in batch._asdict().items() if part.dtype == torch.uint8}
-    return batch._replace(**{name: part.to(torch.float32).div_(255) for name, part in images.items()})
+    return batch._replace(**{name: images.as_unit(part) for name, part in batch._asdict().items()})
 
 
 class RowImages:
-    """The images of one row, uint8 RGB (3, H, W), at the network's size (height, width).
+    """The images of one row, uint8 RGB (3, H, W), low and sharp alike as the network's input."""
 
-    Everything, low and sharp, is resized by one filter of Pillow's: `upsampling`, a name of `UPSAMPLINGS`.
-    """
-
-    def __init__(self, manifest: Manifest, image_size: tuple[int, int], upsampling: str = "bilinear") -> None:
+    def __init__(self, manifest: Manifest, preprocess: Preprocess) -> None:
         self.manifest = manifest
-        self.size = (image_size[0], image_size[1])
-        self.filter = UPSAMPLINGS[upsampling]
-        self.read: Callable[[Path], Tensor] = decode
+        self.preprocess = preprocess
+        self.read: Callable[[Path], Tensor] = read_image
 
     def low_native(self, row: Row) -> Tensor:
         """The low image before it is resized to the network's input."""
@@ -98,18 +92,18 @@ class RowImages:
 
     def low(self, row: Row, filter: Filter | None = None) -> Tensor:
         """At the network's size, as the network sees it unless another filter is given."""
-        return resize(self.low_native(row), self.size, self.filter if filter is None else filter)
+        return self.preprocess(self.low_native(row), filter)
 
     def high(self, row: Row) -> Tensor:
-        return resize(self.read(self.manifest.high_path(row)), self.size, self.filter)
+        return self.preprocess(self.read(self.manifest.high_path(row)))
 
     def pair(self, row: Row) -> tuple[Tensor, Tensor]:
         """(low, high) from one decoding where one file serves both; the same object where they are one image."""
         if row.high:
             return self.low(row), self.high(row)
         source = self.read(self.manifest.path(row))
-        high = resize(source, self.size, self.filter)
-        return (resize(_degraded(source, row), self.size, self.filter) if row.degradation else high), high
+        high = self.preprocess(source)
+        return (self.preprocess(_degraded(source, row)) if row.degradation else high), high
 
 
 def _degraded(image: Tensor, row: Row) -> Tensor:
@@ -129,15 +123,14 @@ class PairDataset(Dataset[PairBatch]):
     def __init__(
         self,
         manifest: Manifest,
-        image_size: tuple[int, int],
+        preprocess: Preprocess,
         augment: Augmentation,
-        upsampling: str = "bilinear",
         rates_anew: bool = False,
     ) -> None:
         self.rows = manifest.split("train")
         labels = manifest.train_labels()
         self.labels = [labels[row.source, row.pid] for row in self.rows]
-        self.images = RowImages(manifest, image_size, upsampling)
+        self.images = RowImages(manifest, preprocess)
         self.augment = augment
         self.rates: dict[tuple[str, int], list[Row]] = defaultdict(list)
         for row in self.rows:
@@ -161,10 +154,10 @@ class PairDataset(Dataset[PairBatch]):
             row = self._at_another_rate(self.rows[index])
             low, high = self.images.pair(row)
             different = [low] if low is high else [low, high]
-            images = self.augment(stack(different)).contiguous(memory_format=torch.channels_last)
+            varied = self.augment(stack(different)).contiguous(memory_format=torch.channels_last)
         return PairBatch(
-            low=images[0],
-            high=images[-1],
+            low=varied[0],
+            high=varied[-1],
             has_high=torch.tensor(row.has_high),
             label=torch.tensor(self.labels[index]),
             is_low=torch.tensor(row.is_low),
@@ -181,9 +174,9 @@ class PairDataset(Dataset[PairBatch]):
 class EvalDataset(Dataset[EvalBatch]):
     """Query first, then gallery."""
 
-    def __init__(self, manifest: Manifest, image_size: tuple[int, int], upsampling: str = "bilinear") -> None:
+    def __init__(self, manifest: Manifest, preprocess: Preprocess) -> None:
         self.rows = manifest.split("query") + manifest.split("gallery")
-        self.images = RowImages(manifest, image_size, upsampling)
+        self.images = RowImages(manifest, preprocess)
 
     def __len__(self) -> int:
         return len(self.rows)

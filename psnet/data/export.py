@@ -13,6 +13,7 @@ from psnet.data.dataset import RowImages
 from psnet.data.images import to_pillow
 from psnet.data.manifest import Manifest, Row, exact
 from psnet.data.manifest_file import write_manifest
+from psnet.data.preprocess import Preprocess
 from psnet.data.readers.table import LOW
 from psnet.data.samples import NO_CAMERA, DataError
 
@@ -41,7 +42,7 @@ def export(manifest: Manifest, folder: Path) -> Path:
     part = folder.with_name(folder.name + ".part")
     _begin(manifest, part)
     _check_names(manifest)
-    images = RowImages(manifest, image_size=(1, 1))  # of any size: only native images are asked for
+    images = RowImages(manifest, Preprocess())  # of any size: only native images are asked for
     for row in track(manifest.rows, description=f"Writing {folder.name}", transient=True):
         _write(manifest, images, row, part)
     with (part / "images.csv").open("w", newline="", encoding="utf-8") as file:

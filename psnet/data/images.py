@@ -5,41 +5,160 @@ Images are uint8 RGB tensors (3, H, W), which lie in memory row by row with the 
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import simplejpeg
 import torch
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 from torch.nn import functional
 
 Filter = Image.Resampling
 
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+"""Of files, as Pillow calls them, whatever a file's name says. Others are left out, as some of Pillow's readers start
+programs (EPS), and few of them are ever tried."""
+
+MOST_PIXELS = 64 * 2**20
+"""Of one image: 192 MiB of bytes. A header can declare any number, and memory is taken by what it says."""
+
 _JPEG = b"\xff\xd8\xff"
+_EXIF = b"Exif\0\0"
+
+_UPRIGHT = (None, 1)
+"""Values of EXIF's orientation that leave an image as it is."""
 
 _IN_FIXED_POINT = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 """Where torch resizes bytes as Pillow does; elsewhere it goes by way of float32."""
 
+# What Pillow's decoders raise for broken files; SyntaxError is its word for a broken PNG.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, struct.error, zlib.error)
 
-def decode(path: Path) -> Tensor:
-    """An image file of any kind that Pillow reads, as RGB. Transparency is left out, as Pillow does.
+
+class ImageError(ValueError):
+    """An image cannot be used. The message says what is wrong with it, in a few words."""
+
+
+def read_image(path: Path) -> Tensor:
+    """An image file, see `decode`.
+
+    Raises:
+        ImageError: as `decode`, with the path. OSError: it cannot be read.
+    """
+    try:
+        return decode(path.read_bytes())
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
+
+
+def decode(content: bytes, most_pixels: int = MOST_PIXELS) -> Tensor:
+    """The bytes of a file of `FORMATS` as RGB, turned as its EXIF orientation says. Grey becomes three equal values,
+    CMYK is converted without a colour profile, and transparency is left out, as Pillow does.
 
     JPEG takes a quarter of Pillow's time; both use libjpeg-turbo, and tests compare them.
 
     Raises:
-        OSError: there is no such file, or it is damaged or no image; as Pillow says it.
+        ImageError: it is empty, damaged, none of these, or has more than `most_pixels`, several frames, or grey values
+            of more than 8 bits.
     """
-    content = path.read_bytes()
+    if not content:
+        raise ImageError("empty file")
     if content.startswith(_JPEG):
-        try:
-            if simplejpeg.decode_jpeg_header(content)[2] in ("YCbCr", "RGB", "Gray"):
-                return torch.from_numpy(simplejpeg.decode_jpeg(content)).permute(2, 0, 1)
-        except ValueError:  # damaged: Pillow says how
-            pass
-    with Image.open(path) as image:
-        return from_pillow(image.convert("RGB"))
+        image = _decode_jpeg(content, most_pixels)
+        if image is not None:
+            return image
+    try:
+        with _opened(content, most_pixels) as image:
+            return upright(image)
+    except ImageError:
+        raise
+    except _BROKEN as error:
+        raise ImageError(_reason(error)) from error
+
+
+def upright(image: Image.Image) -> Tensor:
+    """A Pillow image of any 8-bit kind, as `decode` does it.
+
+    Raises:
+        ImageError: it has several frames, or grey values of more than 8 bits.
+    """
+    _check_kind(image)
+    return from_pillow(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """(height, width) of what `read_image` gives, from the file's header.
+
+    Raises:
+        ImageError: it is no image that can be used, as far as its header tells. OSError: it cannot be read.
+    """
+    try:
+        with _opened(path.read_bytes(), MOST_PIXELS) as image:
+            if image.format == "TIFF":  # Pillow turns these when it loads them
+                image.load()
+            turned = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+            return (image.width, image.height) if turned else (image.height, image.width)
+    except ImageError:
+        raise
+    except _BROKEN as error:
+        raise ImageError(f"{path}: {_reason(error)}") from error
+
+
+def _decode_jpeg(content: bytes, most_pixels: int) -> Tensor | None:
+    """None where it is left to Pillow: it is damaged, and Pillow says how; of four colours; or turned."""
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(content)
+    except ValueError:
+        return None
+    _check_pixels(height, width, most_pixels)
+    if colours not in ("YCbCr", "RGB", "Gray") or _is_turned(content):
+        return None
+    try:
+        return torch.from_numpy(simplejpeg.decode_jpeg(content)).permute(2, 0, 1)
+    except ValueError:
+        return None
+
+
+def _is_turned(content: bytes) -> bool:
+    if _EXIF not in content[: 1 << 16]:  # the first segments; each holds 64 KiB at most
+        return False
+    with Image.open(BytesIO(content)) as image:
+        return image.getexif().get(ExifTags.Base.Orientation) not in _UPRIGHT
+
+
+def _opened(content: bytes, most_pixels: int) -> Image.Image:
+    """Of what the header tells all is well; no pixel has been read."""
+    try:
+        image = Image.open(BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"it declares too many pixels; at most {most_pixels:,} are taken") from error
+    _check_pixels(image.height, image.width, most_pixels)
+    _check_kind(image)
+    return image
+
+
+def _check_kind(image: Image.Image) -> None:
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # a photo beside its preview
+    if frames > 1:
+        raise ImageError(f"it has {frames} frames; save the one that is meant")
+    if image.mode == "F" or image.mode.startswith("I"):
+        raise ImageError(f"its grey values have more than 8 bits (Pillow's mode {image.mode}); save it with 8")
+
+
+def _check_pixels(height: int, width: int, most: int) -> None:
+    if height * width > most:
+        raise ImageError(f"it declares {width:,} x {height:,} pixels; at most {most:,} are taken")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not an image"  # Pillow's own words name a memory address
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def resize(image: Tensor, size: tuple[int, int], filter: Filter) -> Tensor:
@@ -56,6 +175,11 @@ def _weights_are_exact(image: Tensor, size: tuple[int, int]) -> bool:
     they are multiples of 1 / 2n, which both have without rounding."""
     larger = all(new >= old for new, old in zip(size, image.shape[1:], strict=True))
     return larger and all(new & (new - 1) == 0 and new <= 1024 for new in size)
+
+
+def as_unit(images: Tensor) -> Tensor:
+    """float32 in [0, 1] of bytes, of any shape; others stay as they are."""
+    return images.to(torch.float32).div_(255) if images.dtype == torch.uint8 else images
 
 
 def to_pillow(image: Tensor) -> Image.Image:

@@ -4,42 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
-import time
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-from rich.console import Console
-from rich.progress import Progress
-
+from psnet.data.images import ImageError, decode
 from psnet.data.samples import DataError, SampleSet
+from psnet.progress import shown
 
 REMEDY = "dataset.source.on_unreadable=skip"
 """What a user says to go on without such images; named in errors."""
 
 NAMED = 5
 """How many unreadable files an error names."""
-
-SLOW_SECONDS = 2.0
-"""A progress bar appears after this time."""
-
-# What Pillow's decoders raise for broken files; SyntaxError is its word for a broken PNG.
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 
 
 class Verified(NamedTuple):
@@ -82,7 +61,7 @@ def verify_images(
         raise DataError(f"on_unreadable={on_unreadable!r} must be error or skip")
     root, paths = _paths(images)
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-        results = list(_shown(pool.map(lambda path: _decode(root, path), paths), len(paths)))
+        results = list(shown(pool.map(lambda path: _decode(root, path), paths), len(paths), "Reading every image once"))
     faults = {result.path: result.fault for result in results if result.fault}
     if faults and (on_unreadable == "error" or len(faults) == len(results)):
         raise DataError(_message(faults, len(results), on_unreadable))
@@ -108,19 +87,12 @@ def _without_twin(images: SampleSet | Iterable[Path], bad: set[Path]) -> set[Pat
 def _decode(root: Path, path: Path) -> _Image:
     try:
         data = (root / path).read_bytes()
-        if not data:
-            return _Image(path, fault="empty file")
-        with Image.open(BytesIO(data)) as image:
-            image.load()
-            return _Image(path, image.size, hashlib.sha256(data).hexdigest())
-    except _BROKEN as error:
-        return _Image(path, fault=_reason(error))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "not an image"  # Pillow's own words name a memory address
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        _, height, width = decode(data).shape
+        return _Image(path, (width, height), hashlib.sha256(data).hexdigest())
+    except ImageError as error:
+        return _Image(path, fault=str(error))
+    except OSError as error:
+        return _Image(path, fault=error.strerror or str(error))
 
 
 def _message(faults: dict[Path, str], total: int, on_unreadable: str) -> str:
@@ -128,19 +100,3 @@ def _message(faults: dict[Path, str], total: int, on_unreadable: str) -> str:
     more = f" and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
     remedy = f", or go on without them: {REMEDY}" if on_unreadable == "error" and len(faults) < total else ""
     return f"{len(faults):,} of {total:,} images cannot be read: {named}{more}. Get these files again{remedy}."
-
-
-def _shown(results: Iterator[_Image], total: int) -> Iterator[_Image]:
-    """The results, with a progress bar once it takes long."""
-    progress = Progress(console=Console(stderr=True), transient=True)
-    task = progress.add_task("Reading every image once", total=total)
-    begin = time.monotonic()
-    try:
-        for result in results:
-            progress.advance(task)
-            if not progress.live.is_started and time.monotonic() - begin > SLOW_SECONDS:
-                progress.start()
-            yield result
-    finally:
-        if progress.live.is_started:
-            progress.stop()

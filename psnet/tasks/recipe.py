@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from torch import nn
 from torch.optim import Optimizer
 
-from psnet.data.dataset import UPSAMPLINGS, Augmentation
+from psnet.data.dataset import Augmentation
+from psnet.data.preprocess import UPSAMPLINGS
 
 STRIDE = 32
 """Of HRNet's coarsest branch, against the image."""

@@ -25,6 +25,7 @@ from psnet.callbacks.throughput import cause
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.dataset import PairBatch
 from psnet.data.manifest import Manifest
+from psnet.data.preprocess import Preprocess
 from psnet.report import Crop, Entry, RankedList
 
 STEPS, SIZE = 4, 6
@@ -198,7 +199,7 @@ def test_waiting_for_images(
     clock = Clock()
     monkeypatch.setattr(throughput, "time", clock)
     monkeypatch.setattr("psnet.data.datamodule.time", clock)
-    data = MLRDataModule(tiny, (64, 32), (2, 2), Slow(clock, loading), workers=0)
+    data = MLRDataModule(tiny, Preprocess((64, 32)), (2, 2), Slow(clock, loading), workers=0)
     assert len(data.batches) == 4
     with caplog.at_level(logging.WARNING, logger="psnet"):
         found = trained(data, tmp_path, Passing(clock, step), Throughput(every_n_steps=1))
@@ -214,7 +215,7 @@ def test_waiting_for_images(
 
 def test_what_to_do_against_waiting(tiny: Manifest, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(throughput, "cores", lambda: 4)
-    few, all_of_them = (MLRDataModule(tiny, (64, 32), (2, 2), nn.Identity(), workers=n) for n in (1, 4))
+    few, all_of_them = (MLRDataModule(tiny, Preprocess((64, 32)), (2, 2), nn.Identity(), workers=n) for n in (1, 4))
     assert cause(few, 0.5).endswith("1 of 4 cores load them: give loader.workers=4")
     assert "on all 4 cores: loader.cache=true keeps decoded images" in cause(all_of_them, 0.5)
 
@@ -224,7 +225,7 @@ def test_memory_is_the_peak_of_the_process(tiny: Manifest, tmp_path: Path):
     assert before is not None
     assert before > 50 * 2**20  # Python with torch
     held = torch.ones(before // 4 + 2**26)  # more than there has been
-    data = MLRDataModule(tiny, (64, 32), (2, 2), nn.Identity(), workers=0)
+    data = MLRDataModule(tiny, Preprocess((64, 32)), (2, 2), nn.Identity(), workers=0)
     found = trained(data, tmp_path, Memory(every_n_steps=3), epochs=1)
     assert len(found["train/memory_gib"]) == 2  # the third step, and the last
     assert found["train/memory_gib"][0] * 2**30 > max(before, held.nbytes)
@@ -233,7 +234,7 @@ def test_memory_is_the_peak_of_the_process(tiny: Manifest, tmp_path: Path):
 
 def test_gradient_norm(tiny: Manifest, tmp_path: Path):
     """Of (w - 1)^2 with steps of a tenth of the gradient: 2 * 0.8^n."""
-    data = MLRDataModule(tiny, (64, 32), (2, 2), nn.Identity(), workers=0)
+    data = MLRDataModule(tiny, Preprocess((64, 32)), (2, 2), nn.Identity(), workers=0)
     found = trained(data, tmp_path, GradientNorm(every_n_steps=2), epochs=2)["train/gradient_norm"]
     assert list(dict.fromkeys(found)) == pytest.approx([2 * 0.8**n for n in (1, 3, 5, 7)], rel=1e-5)
 
@@ -247,7 +248,7 @@ def test_figures_are_there_when_loggers_write(tiny: Manifest, tmp_path: Path):
             if is_due(trainer, 3):
                 steps.append(trainer.global_step)
 
-    data = MLRDataModule(tiny, (64, 32), (2, 2), nn.Identity(), workers=0)
+    data = MLRDataModule(tiny, Preprocess((64, 32)), (2, 2), nn.Identity(), workers=0)
     trained(data, tmp_path, Look(), epochs=3)
     assert steps == [3, 4, 6, 8, 9, 12]
 

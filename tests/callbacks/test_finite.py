@@ -16,6 +16,7 @@ from psnet.callbacks import Finite
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.dataset import PairBatch
 from psnet.data.manifest import Manifest
+from psnet.data.preprocess import Preprocess
 from psnet.losses import DivergedError
 
 BATCHES = 4
@@ -45,7 +46,7 @@ class Poisoned(pl.LightningModule):
 
 
 def fit(task: pl.LightningModule, tiny: Manifest, folder: Path, every_n_steps: int) -> None:
-    data = MLRDataModule(tiny, (64, 32), (2, 2), nn.Identity(), workers=0)
+    data = MLRDataModule(tiny, Preprocess((64, 32)), (2, 2), nn.Identity(), workers=0)
     assert len(data.batches) == BATCHES
     how: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     keeper = ModelCheckpoint(folder, filename="last", save_on_train_epoch_end=True)

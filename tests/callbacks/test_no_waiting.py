@@ -15,6 +15,7 @@ from psnet.configuration import build
 from psnet.csv_log import CSVLog
 from psnet.data.datamodule import MLRDataModule
 from psnet.data.manifest import Manifest
+from psnet.data.preprocess import Preprocess
 from psnet.models import VDSRCA
 from psnet.tasks import PSHRNet
 from tests.composed import composed
@@ -78,7 +79,7 @@ def test_only_every_tenth_step(tiny: Manifest, tmp_path: Path, monkeypatch: pyte
     torch.manual_seed(0)
     task = PSHRNet(VDSRCA(16, 1), TinyReID(4), TinyReID(4), recipe=released("small"))
     watching = composed("~callbacks.dashboard").callbacks
-    data = MLRDataModule(tiny, SIZE, (2, 2), torch.nn.Identity(), workers=0)
+    data = MLRDataModule(tiny, Preprocess(SIZE), (2, 2), torch.nn.Identity(), workers=0)
     reading = Reading()
     trainer = pl.Trainer(
         max_epochs=6, accelerator="cpu", logger=CSVLog(tmp_path), limit_val_batches=0, enable_checkpointing=False,

@@ -13,8 +13,9 @@ from torchvision.transforms import v2
 from psnet.data import cache
 from psnet.data.cache import ImageCache
 from psnet.data.datamodule import MLRDataModule
-from psnet.data.images import decode
+from psnet.data.images import read_image
 from psnet.data.manifest import Manifest
+from psnet.data.preprocess import Preprocess
 from psnet.data.samples import DataError
 
 
@@ -24,11 +25,11 @@ def files(tiny: Manifest) -> list[Path]:
 
 def test_each_file_is_decoded_once(tiny: Manifest, monkeypatch: pytest.MonkeyPatch):
     paths, decoded = files(tiny), []
-    monkeypatch.setattr(cache, "decode", lambda path: decoded.append(path) or decode(path))
+    monkeypatch.setattr(cache, "read_image", lambda path: decoded.append(path) or read_image(path))
     kept = ImageCache([*paths, *paths])
     assert len(kept) == 0
     for path in [*paths, *reversed(paths)]:
-        assert torch.equal(kept(path), decode(path))
+        assert torch.equal(kept(path), read_image(path))
     assert sorted(decoded) == sorted(paths)
     assert len(kept) == len(paths)
 
@@ -36,7 +37,7 @@ def test_each_file_is_decoded_once(tiny: Manifest, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("workers", [0, 2])
 def test_training_sees_the_same(tiny: Manifest, workers: int):
     augment = v2.Compose([v2.RandomHorizontalFlip(0.5), v2.ColorJitter(0.5)])
-    how = {"image_size": (64, 32), "batch": (2, 2), "augment": augment, "rates_anew": True}
+    how = {"preprocess": Preprocess((64, 32)), "batch": (2, 2), "augment": augment, "rates_anew": True}
     plain = MLRDataModule(tiny, workers=0, **how)
     cached = MLRDataModule(tiny, workers=workers, cache=True, **how)
     for epoch in range(2):  # the second from memory

@@ -15,6 +15,7 @@ from psnet.data.datamodule import MLRDataModule
 from psnet.data.dataset import EvalDataset, PairBatch, PairDataset, RowImages, as_unit
 from psnet.data.images import from_pillow
 from psnet.data.manifest import Manifest, Row
+from psnet.data.preprocess import Preprocess
 
 SIZE = (64, 32)
 
@@ -24,7 +25,7 @@ def nothing(images: torch.Tensor) -> torch.Tensor:
 
 
 def test_low_is_down_sampled_and_high_is_not(tiny: Manifest):
-    data = PairDataset(tiny, (96, 48), nothing)
+    data = PairDataset(tiny, Preprocess((96, 48)), nothing)
     for index, row in enumerate(data.rows):
         pair = data[index, 0]
         source = Image.open(tiny.path(row)).convert("RGB")
@@ -54,7 +55,7 @@ def marked(tmp_path: Path) -> Manifest:
 
 def test_pairs_share_flip_and_crop(marked: Manifest):
     augment = v2.Compose([v2.RandomHorizontalFlip(0.5), v2.Pad(10), v2.RandomCrop(SIZE)])
-    data = PairDataset(marked, SIZE, augment)
+    data = PairDataset(marked, Preprocess(SIZE), augment)
     seen = []
     for seed in range(40):
         pair = data[0, seed]
@@ -76,8 +77,11 @@ def test_rates_anew_keep_the_share_of_each_camera(tmp_path: Path):
         rate, interpolation = {0: (2.0, "bicubic"), 3: (4.0, "box")}.get(number, (1.0, ""))
         rows.append(Row(name, number, camid, "train", rate, interpolation, 0, "", native_low=camid == 3, source="s"))
     manifest = Manifest(tuple(rows), {"s": tmp_path})
-    once, anew = PairDataset(manifest, SIZE, nothing), PairDataset(manifest, SIZE, nothing, rates_anew=True)
-    images = RowImages(manifest, SIZE)
+    once, anew = (
+        PairDataset(manifest, Preprocess(SIZE), nothing),
+        PairDataset(manifest, Preprocess(SIZE), nothing, rates_anew=True),
+    )
+    images = RowImages(manifest, Preprocess(SIZE))
     seen: dict[int, list[PairBatch]] = {i: [anew[i, s] for s in range(25 if i % 3 == 0 else 3)] for i in range(12)}
     assert all(torch.equal(pair.high, once[i, 0].high) for i, pairs in seen.items() for pair in pairs)
     assert all(torch.equal(pair.low, once[i, 0].low) for i, pairs in seen.items() if i % 3 for pair in pairs)
@@ -91,7 +95,7 @@ def test_rates_anew_keep_the_share_of_each_camera(tmp_path: Path):
 
 
 def test_augmentation_leaves_the_global_generator_alone(marked: Manifest):
-    data = PairDataset(marked, SIZE, v2.RandomHorizontalFlip(0.5))
+    data = PairDataset(marked, Preprocess(SIZE), v2.RandomHorizontalFlip(0.5))
     before = torch.get_rng_state()
     data[0, 3]
     assert torch.equal(before, torch.get_rng_state())
@@ -100,16 +104,16 @@ def test_augmentation_leaves_the_global_generator_alone(marked: Manifest):
 def test_a_native_low_image_without_twin(tmp_path: Path):
     Image.new("RGB", (10, 20), (9, 8, 7)).save(tmp_path / "a.png")
     row = Row("a.png", 1, 1, "train", 1.0, "", 0, "", native_low=True, source="s")
-    pair = PairDataset(Manifest((row,), {"s": tmp_path}), SIZE, nothing)[0, 0]
+    pair = PairDataset(Manifest((row,), {"s": tmp_path}), Preprocess(SIZE), nothing)[0, 0]
     assert not pair.has_high
     assert torch.equal(pair.low, pair.high)
 
 
 def test_evaluation_images(tiny: Manifest):
-    data = EvalDataset(tiny, SIZE)
+    data = EvalDataset(tiny, Preprocess(SIZE))
     queries, gallery = len(tiny.split("query")), len(tiny.split("gallery"))
     assert len(data) == queries + gallery
-    images = RowImages(tiny, SIZE)
+    images = RowImages(tiny, Preprocess(SIZE))
     for number in range(len(data)):
         item, row = data[number], data.rows[number]
         assert (item.pid, item.camid, item.row) == (row.pid, row.camid, number)
@@ -123,7 +127,7 @@ def test_evaluation_images(tiny: Manifest):
 def test_bicubic_up_sampling_in_training_and_evaluation(tiny: Manifest):
     size, filters = (96, 48), {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
     for name, resampling in filters.items():
-        module = MLRDataModule(tiny, size, batch=(2, 2), augment=nothing, upsampling=name)
+        module = MLRDataModule(tiny, Preprocess(size, name), batch=(2, 2), augment=nothing)
         for data in (module.train_data, module.eval_data):
             for index, row in enumerate(data.rows):
                 item = data[index, 0] if isinstance(data, PairDataset) else data[index]
@@ -141,10 +145,10 @@ def test_bicubic_up_sampling_in_training_and_evaluation(tiny: Manifest):
 def test_the_loaders(tiny: Manifest, workers: int):
     """What a batch holds does not depend on the number of workers."""
     augment = v2.RandomHorizontalFlip(0.5)
-    data = MLRDataModule(tiny, SIZE, batch=(2, 2), augment=augment, eval_batch_size=3, workers=workers)
+    data = MLRDataModule(tiny, Preprocess(SIZE), batch=(2, 2), augment=augment, eval_batch_size=3, workers=workers)
     batches = list(data.train_dataloader())
     assert all(isinstance(batch, PairBatch) and batch.low.shape == (4, 3, 64, 32) for batch in batches)
-    alone = list(MLRDataModule(tiny, SIZE, batch=(2, 2), augment=augment, workers=0).train_dataloader())
+    alone = list(MLRDataModule(tiny, Preprocess(SIZE), batch=(2, 2), augment=augment, workers=0).train_dataloader())
     assert all(
         torch.equal(a, b) for one, other in zip(batches, alone, strict=True) for a, b in zip(one, other, strict=False)
     )
@@ -162,5 +166,5 @@ def test_grey_and_transparent_images_become_rgb(tmp_path: Path):
     Image.new("L", (10, 20), 100).save(tmp_path / "grey.png")
     Image.new("RGBA", (10, 20), (1, 2, 3, 40)).save(tmp_path / "clear.png")
     rows = tuple(Row(f"{n}.png", 1, 1, "train", 2.0, "box", 0, "", source="s") for n in ("grey", "clear"))
-    data = PairDataset(Manifest(rows, {"s": tmp_path}), SIZE, nothing)
+    data = PairDataset(Manifest(rows, {"s": tmp_path}), Preprocess(SIZE), nothing)
     assert all(data[i, 0].low.shape == (3, 64, 32) for i in range(2))

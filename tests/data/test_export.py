@@ -14,6 +14,7 @@ from psnet.data.dataset import EvalDataset, PairDataset
 from psnet.data.export import export, seen_path
 from psnet.data.manifest import Manifest
 from psnet.data.manifest_file import read_manifest, write_manifest
+from psnet.data.preprocess import Preprocess
 from psnet.data.protocol import MLRProtocol
 from psnet.data.readers import read_csv
 from psnet.data.samples import DataError
@@ -68,7 +69,7 @@ def test_variants_read_back_too(drawn: Path, tmp_path: Path):
 
 def images_of(manifest: Manifest) -> dict[str, tuple[torch.Tensor, ...]]:
     """(low, high, has_high, rate) by path."""
-    pairs, evaluated = PairDataset(manifest, SIZE, nothing), EvalDataset(manifest, SIZE)
+    pairs, evaluated = PairDataset(manifest, Preprocess(SIZE), nothing), EvalDataset(manifest, Preprocess(SIZE))
     items = {row.path: pairs[i, 0] for i, row in enumerate(pairs.rows)}
     items |= {row.path: evaluated[i] for i, row in enumerate(evaluated.rows)}  # type: ignore[misc]
     return {path: (item.low, item.high, item.has_high, item.is_low) for path, item in items.items()}

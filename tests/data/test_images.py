@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,16 @@ import torch
 from PIL import Image
 
 from psnet.data import images
-from psnet.data.images import Filter, decode, from_pillow, resize, to_pillow
+from psnet.data.images import Filter, ImageError, decode, from_pillow, read_image, resize, size_of, to_pillow
 from tests.data.real import real_set
 
 SIZES = [(256, 128), (128, 64), (384, 128), (96, 64), (43, 21), (130, 47), (1, 1)]
-EXIF = Image.Exif()
-EXIF[0x0112] = 6
-"""Orientation: to be shown turned, which neither Pillow nor we do by ourselves."""
+
+
+def turned(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
 
 
 def pillow(path: Path) -> torch.Tensor:
@@ -38,7 +43,7 @@ def picture(height: int = 40, width: int = 20, seed: int = 0) -> Image.Image:
         ("a.jpg", "RGB", {"quality": 95}),
         ("a.jpg", "RGB", {"quality": 20, "subsampling": "4:2:0"}),
         ("a.jpg", "RGB", {"quality": 90, "progressive": True}),
-        ("a.jpg", "RGB", {"exif": EXIF}),
+        ("a.jpg", "RGB", {"exif": turned(1)}),
         ("a.jpg", "RGB", {"keep_rgb": True}),
         ("a.jpg", "L", {}),
         ("a.jpg", "CMYK", {}),
@@ -53,19 +58,107 @@ def picture(height: int = 40, width: int = 20, seed: int = 0) -> Image.Image:
 )  # fmt: skip
 def test_every_kind_of_file(tmp_path: Path, name: str, mode: str, how: dict):
     picture().convert(mode).save(tmp_path / name, **how)
-    found = decode(tmp_path / name)
+    found = read_image(tmp_path / name)
     assert (found.dtype, tuple(found.shape)) == (torch.uint8, (3, 40, 20))
     assert torch.equal(found, pillow(tmp_path / name))
+    assert size_of(tmp_path / name) == (40, 20)
 
 
 @pytest.mark.parametrize("kept", [0, 2, 30, 400, -30])
-def test_a_damaged_file_is_refused_as_pillow_does(tmp_path: Path, kept: int):
+def test_a_damaged_file_is_refused(tmp_path: Path, kept: int):
     whole = io.BytesIO()
     picture(100, 60).save(whole, "JPEG", quality=95)
     file = tmp_path / "damaged.jpg"
     file.write_bytes(whole.getvalue()[:kept])
-    with pytest.raises(OSError, match=r"(?i)damaged\.jpg|truncated|cannot identify"):
-        decode(file)
+    with pytest.raises(ImageError, match=r"damaged\.jpg: ((?i:empty file|not an image|.*truncated))"):
+        read_image(file)
+
+
+# What EXIF's orientation asks for, by its own table: which corner row 0 and column 0 of the file belong to.
+UPRIGHT = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: a.transpose(1, 0, 2)[:, ::-1],
+    7: lambda a: a.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda a: a.transpose(1, 0, 2)[::-1],
+}
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif"])
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_an_image_is_turned_upright(tmp_path: Path, orientation: int, name: str):
+    file = tmp_path / name
+    picture().save(file, exif=turned(orientation))
+    plain = tmp_path / f"plain-{name}"
+    picture().save(plain)
+    found = read_image(file)
+    assert np.array_equal(found.permute(1, 2, 0).numpy(), UPRIGHT[orientation](np.array(Image.open(plain))))
+    assert size_of(file) == tuple(found.shape[1:])
+
+
+def content(image: Image.Image, format: str, **how: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format, **how)
+    return file.getvalue()
+
+
+def declaring(width: int, height: int, format: str) -> bytes:
+    """A small file whose header says it is large."""
+    small = bytearray(content(picture(), format))
+    if format == "PNG":
+        small[16:24] = struct.pack(">II", width, height)
+        small[29:33] = struct.pack(">I", zlib.crc32(small[12:29]))
+    else:
+        start = small.index(b"\xff\xc0") + 5
+        small[start : start + 4] = struct.pack(">HH", height, width)
+    return bytes(small)
+
+
+PARTS = [picture(seed=n) for n in range(3)]
+DEEP = np.arange(800, dtype=np.uint16).reshape(40, 20) * 80
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (b"", "empty file"),
+        (b"hello", "not an image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "not an image"),
+        (b"PK\x03\x04" + bytes(40), "not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "not an image"),
+        (declaring(50_000, 50_000, "PNG"), "declares too many pixels; at most 67,108,864"),
+        (declaring(50_000, 50_000, "JPEG"), "declares 50,000 x 50,000 pixels"),
+        (declaring(9_000, 9_000, "PNG"), "declares 9,000 x 9,000 pixels"),
+        (content(PARTS[0], "GIF", save_all=True, append_images=PARTS[1:]), "has 3 frames"),
+        (content(PARTS[0], "PNG", save_all=True, append_images=PARTS[1:]), "has 3 frames"),
+        (content(PARTS[0], "WEBP", save_all=True, append_images=PARTS[1:]), "has 3 frames"),
+        (content(PARTS[0], "TIFF", save_all=True, append_images=PARTS[1:]), "has 3 frames"),
+        (content(Image.fromarray(DEEP), "PNG"), "more than 8 bits"),
+        (content(Image.fromarray(DEEP), "TIFF"), "more than 8 bits"),
+        (content(Image.fromarray(DEEP.astype(np.float32)), "TIFF"), "more than 8 bits"),
+    ],
+    ids=lambda given: given.decode("latin-1")[:12] if isinstance(given, bytes) else given,
+)
+def test_what_is_no_image_to_use(given: bytes, reason: str):
+    with pytest.raises(ImageError, match=reason):
+        decode(given)
+
+
+def test_a_limit_of_its_own():
+    assert decode(content(picture(), "PNG"), most_pixels=800).shape == (3, 40, 20)
+    with pytest.raises(ImageError, match="declares 20 x 40 pixels; at most 799 are taken"):
+        decode(content(picture(), "PNG"), most_pixels=799)
+
+
+def test_a_photo_beside_its_preview():
+    """What phones write as JPEG: the first image is meant."""
+    photo = content(picture(), "MPO", save_all=True, append_images=PARTS[1:], quality=95)
+    assert torch.equal(decode(photo), decode(content(picture(), "JPEG", quality=95)))
+    upside_down = content(picture(), "MPO", save_all=True, append_images=PARTS[1:], exif=turned(3))
+    assert decode(upside_down).shape == (3, 40, 20)
 
 
 @pytest.mark.parametrize("filter", [Filter.BILINEAR, Filter.BICUBIC, Filter.NEAREST], ids=str)
@@ -104,7 +197,7 @@ def test_every_twentieth_real_image(name: str):
     files = sorted(file for file in real_set(name).rglob("*") if file.suffix.lower() in (".jpg", ".png", ".bmp"))
     assert len(files) > 600
     for file in files[::20]:
-        image = decode(file)
+        image = read_image(file)
         assert torch.equal(image, pillow(file)), file
         expected = from_pillow(Image.open(file).convert("RGB").resize((128, 256), Filter.BILINEAR))
         assert torch.equal(resize(image, (256, 128), Filter.BILINEAR), expected), file

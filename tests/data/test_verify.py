@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from psnet.data import verify
+from psnet import progress
 from psnet.data.readers import read_caviar, read_viper
 from psnet.data.samples import DataError, Sample, SampleSet
 from psnet.data.verify import verify_images
@@ -148,7 +148,7 @@ def test_progress_appears_only_when_slow(
     toy = a_set(tmp_path, "a.png", "b.png", "c.png")
     verify_images(toy)
     assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr(verify, "SLOW_SECONDS", -1.0)
+    monkeypatch.setattr(progress, "SLOW_SECONDS", -1.0)
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes the captured stream for a terminal
     verify_images(toy)
     out, err = capsys.readouterr()

@@ -32,6 +32,9 @@ DUKEMTMC = Layout(
     pattern=re.compile(r"(?P<pid>\d{4})_c(?P<camid>[1-8])_f\d{7}\.jpg"),
 )
 
+NAMES = {"market": r"(?:^|/)(?P<pid>-1|\d{4})_c(?P<camid>\d+)[^/]*$"}
+"""Patterns of paths that a word stands for, where labels are to be found in anybody's files."""
+
 _HALF_HINT = (
     "; bounding_box_train is there: dataset=mlr_market751 uses the training half alone, "
     "500 identities to train and 251 to test"

@@ -1,0 +1,5 @@
+"""python -m psnet.cli"""
+
+from psnet.cli.main import main
+
+main()

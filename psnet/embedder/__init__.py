@@ -1,0 +1,9 @@
+"""A TRAINED MODEL AND IMAGES -> EMBEDDINGS: what it takes to put a model to use."""
+
+from psnet.embedder.embedder import Embedder
+from psnet.embedder.errors import EmbedderError
+from psnet.embedder.image_table import Failed, ImageTable, read_table
+from psnet.embedder.labels import labels_of, read_list
+from psnet.embedder.made_by import MadeBy
+
+__all__ = ["Embedder", "EmbedderError", "Failed", "ImageTable", "MadeBy", "labels_of", "read_list", "read_table"]

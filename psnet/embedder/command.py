@@ -1,0 +1,89 @@
+"""psnet embed, psnet export: what they do, and what they say of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from psnet.checkpoint import read_checkpoint
+from psnet.embedder.embedder import NAMED, Embedder
+from psnet.embedder.given import listed
+from psnet.embedder.image_table import OWN, Failed, ImageTable, checked
+from psnet.embedder.labels import labels_of, read_list
+from psnet.embedder.made_by import Part, in_words
+from psnet.embedder.model_folder import fetch, read_folder, write_folder
+
+log = logging.getLogger("psnet")
+
+
+def open_model(model: str, part: Part = "whole", device: str = "auto", precision: str = "auto") -> Embedder:
+    """By whatever a user calls it: a checkpoint, a folder, or a name on the hub."""
+    how = {"part": part, "device": device, "precision": precision}
+    if Path(model).is_file() or model.endswith(".ckpt"):
+        return Embedder.from_checkpoint(model, **how)  # type: ignore[arg-type]
+    return Embedder.from_pretrained(model, **how)  # type: ignore[arg-type]
+
+
+def embed(images: Sequence[str], embedder: Embedder, out: Path, names: str | None, batch_size: int) -> ImageTable:
+    """Embed, write, and say what came of it.
+
+    Args:
+        images: paths, folders, patterns, or one CSV file, see `read_list`. names: see `labels_of`.
+
+    Raises:
+        EmbedderError: and what `Embedder.embed` raises.
+    """
+    checked(out)
+    log.info("%s", embedder.made_by)
+    table = embed_files(images, embedder, names, batch_size)
+    table.save(out)
+    known = [name for name in table.columns if name not in OWN]
+    also = f", and {', '.join(known)}" if known else ""
+    log.info("%s: %s images, %d numbers each%s", out, f"{len(table):,}", table.made_by.dimensions, also)
+    tell_failed(table.failed)
+    return table
+
+
+def embed_files(images: Sequence[str], embedder: Embedder, names: str | None, batch_size: int) -> ImageTable:
+    """What people name on a command line."""
+    if len(images) == 1 and images[0].endswith(".csv"):
+        paths, columns = read_list(images[0])
+        if names is not None:
+            columns |= labels_of([path.as_posix() for path in paths], names)
+        return embedder.embed(paths, columns=columns, batch_size=batch_size)
+    one = images[0] if len(images) == 1 else list(images)
+    columns = {} if names is None else labels_of([given.name for given in listed(one)[0]], names)
+    return embedder.embed(one, columns=columns, batch_size=batch_size)
+
+
+def tell_failed(failed: Sequence[Failed]) -> None:
+    if failed:
+        named = "".join(f"\n    {one.path}: {one.reason}" for one in failed[:NAMED])
+        more = f"\n    and {len(failed) - NAMED:,} more" if len(failed) > NAMED else ""
+        log.warning("%s images could not be read, and are left out:%s%s", f"{len(failed):,}", named, more)
+
+
+def export(model: str, folder: Path) -> None:
+    """A checkpoint as a folder that `Embedder.from_pretrained` opens.
+
+    Raises:
+        CheckpointError, EmbedderError, WriteError.
+    """
+    file = Path(model)
+    content = read_checkpoint(file) if file.suffix == ".ckpt" else read_folder(fetch(model))
+    beside = file.with_name("card.md")
+    card = beside.read_text(encoding="utf-8") if beside.is_file() else f"# {in_words(content['psnet'])}\n"
+    write_folder(content, folder, card + USE.format(folder=folder.name))
+    log.info("%s: %s", folder, in_words(content["psnet"]))
+
+
+USE = """
+## From Python
+
+    import psnet
+
+    embedder = psnet.Embedder.from_pretrained("{folder}")
+    found = embedder.embed("crops/")
+    found.embedding @ found.embedding.T    # cosines
+"""

@@ -1,0 +1,192 @@
+"""A trained model, ready for anybody's images."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from psnet.assembly import NOT_OF_THE_TASK, preprocess_of, trained_task, without_weights
+from psnet.checkpoint import read_checkpoint
+from psnet.data.images import ImageError, stack
+from psnet.data.preprocess import Preprocess
+from psnet.embedder.engine import TorchEngine
+from psnet.embedder.errors import EmbedderError
+from psnet.embedder.given import Color, Given, Images, Loaded, listed, reason
+from psnet.embedder.image_table import Failed, ImageTable
+from psnet.embedder.labels import check_columns
+from psnet.embedder.made_by import MadeBy, Part, digest, in_words
+from psnet.embedder.model_folder import fetch, read_folder
+from psnet.progress import shown
+
+READERS = 2
+"""Threads that read and decode while the network computes."""
+
+NAMED = 5
+"""How many unreadable images an error names."""
+
+
+class Embedder:
+    """From images to embeddings that can be compared by their scalar product, which is the cosine.
+
+    An embedding is the method's: descriptors of the image and its mirror image, summed, of unit length. All images go
+    through the `Preprocess` that the model was trained with.
+
+    Args:
+        engine: computes embeddings. preprocess: to its input. made_by: what goes with every embedding.
+    """
+
+    def __init__(self, engine: TorchEngine, preprocess: Preprocess, made_by: MadeBy) -> None:
+        self.engine, self.preprocess, self.made_by = engine, preprocess, made_by
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: str | Path,
+        *,
+        part: Part = "whole",
+        device: str = "auto",
+        precision: str = "auto",
+        trusted: Collection[str] = (),
+    ) -> Embedder:
+        """The student, or the network, of a last.ckpt that train.py wrote.
+
+        Args:
+            part: of the descriptor: "whole", the method's; or "neck", its last part alone, as wide as the bottleneck
+                (512 for the method's 6,656), for galleries that must be small.
+            device, precision: see `TorchEngine`. trusted: see `psnet.assembly.check_ours`.
+
+        Raises:
+            CheckpointError, EmbedderError: the file, or an argument, cannot be used.
+        """
+        return cls._of(read_checkpoint(path), part, device, precision, trusted)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        part: Part = "whole",
+        device: str = "auto",
+        precision: str = "auto",
+        trusted: Collection[str] = (),
+    ) -> Embedder:
+        """A model that `psnet export` has written: a local folder, or the name of one on the Hugging Face hub, such as
+        "someone/ps-hrnet-market".
+
+        Args:
+            As of `from_checkpoint`.
+
+        Raises:
+            EmbedderError: there is no such model, the hub is out of reach, or a file of it is damaged.
+        """
+        return cls._of(read_folder(fetch(name)), part, device, precision, trusted)
+
+    @classmethod
+    def _of(
+        cls, content: Mapping[str, Any], part: Part, device: str, precision: str, trusted: Collection[str]
+    ) -> Embedder:
+        if part not in get_args(Part):
+            raise EmbedderError(f"part={part!r} must be one of {', '.join(get_args(Part))}")
+        task, preprocess = trained_task(content, trusted), preprocess_of(content["psnet"]["model"])
+        engine = TorchEngine(task, preprocess.image_size, device, precision)
+        reid: Any = task.reid
+        width = reid.fc1.out_features
+        made_by = MadeBy(
+            in_words(content["psnet"]),
+            digest(_what_it_is(content["psnet"]["model"], preprocess), content["state_dict"]),
+            preprocess.settings(),
+            part,
+            width if part == "neck" else width + reid.fc1.in_features,
+        )
+        return cls(engine, preprocess, made_by)
+
+    def embed(
+        self,
+        images: Images,
+        *,
+        color: Color | None = None,
+        columns: Mapping[str, Any] | None = None,
+        batch_size: int = 32,
+        progress: bool = True,
+    ) -> ImageTable:
+        """The embeddings of any number of images, in the order given. One that cannot be read is named in `failed`, and
+        the others go through.
+
+        Args:
+            images: see `Images`. color: of arrays, "rgb" or "bgr". columns: what else is known, an array or list each,
+                with an entry an image. batch_size: images that the network computes at once. progress: show a bar on
+                standard error if it takes more than two seconds.
+
+        Raises:
+            EmbedderError: nothing is given, or none of it can be read, or something else is no image at all.
+        """
+        if batch_size < 1:
+            raise EmbedderError(f"batch_size={batch_size} must be at least 1")
+        given, root = listed(images, color)
+        known = check_columns(columns or {}, len(given))
+        embedding: list[Tensor] = []
+        rows, sizes, hashes, failed = [], [], [], []
+        loaded = self._loaded(given, 2 * batch_size)
+        numbered = enumerate(shown(loaded, len(given), "Embedding") if progress else loaded)
+        while chunk := list(islice(numbered, batch_size)):
+            good = [(row, one) for row, one in chunk if isinstance(one, Loaded)]
+            failed += [Failed(given[row].name, reason(one)) for row, one in chunk if isinstance(one, Exception)]
+            if good:
+                embedding.append(self._embed([one.image for _, one in good]))
+            rows += [row for row, _ in good]
+            sizes += [tuple(one.image.shape[1:]) for _, one in good]
+            hashes += [one.sha256 for _, one in good]
+        if not rows:
+            named = ", ".join(f"{one.path} ({one.reason})" for one in failed[:NAMED])
+            raise EmbedderError(f"none of {len(given):,} images can be read: {named}")
+        own = {
+            "path": np.array([given[row].name for row in rows]),
+            "width": np.array([width for _, width in sizes]),
+            "height": np.array([height for height, _ in sizes]),
+            "sha256": np.array(hashes),
+        }
+        others = {name: values[rows] for name, values in known.items()}
+        return ImageTable(torch.cat(embedding).numpy(), own | others, self.made_by, root, tuple(failed))
+
+    def restore(self, image: Tensor) -> Tensor | None:
+        """What super-resolution makes of one image, as the network sees it: uint8 RGB (3, H, W) of any size to
+        (3, h, w) of the network's input; None of a network without."""
+        restored = self.engine.restore(stack([self.preprocess(image)]))
+        return None if restored is None else restored[0]
+
+    def _embed(self, images: Sequence[Tensor]) -> Tensor:
+        whole = self.engine.embed(stack([self.preprocess(image) for image in images]))
+        return whole if self.made_by.part == "whole" else F.normalize(whole[:, -self.made_by.dimensions :], dim=1)
+
+    def _loaded(self, given: Sequence[Given], ahead: int) -> Iterator[Loaded | Exception]:
+        """Each image, or why it cannot be had; read by threads, at most so many ahead."""
+        with ThreadPoolExecutor(READERS) as pool:
+            waiting: deque[Future[Loaded | Exception]] = deque()
+            coming = iter(given)
+            while True:
+                waiting.extend(pool.submit(_load, one) for one in islice(coming, ahead - len(waiting)))
+                if not waiting:
+                    return
+                yield waiting.popleft().result()
+
+
+def _what_it_is(model: Mapping[str, Any], preprocess: Preprocess) -> dict[str, Any]:
+    """Without how it was trained."""
+    own = {key: value for key, value in without_weights(model).items() if key not in NOT_OF_THE_TASK}
+    return own | preprocess.settings()
+
+
+def _load(given: Given) -> Loaded | Exception:
+    try:
+        return given.load()
+    except (ImageError, OSError) as error:
+        return error

@@ -1,0 +1,104 @@
+"""A model as a folder that can be kept, sent and put on a hub: weights as safetensors, settings as JSON, and a card.
+
+Nothing in it is code, and reading it runs none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from psnet.atomic import whole, write_whole
+from psnet.checkpoint import FORM
+from psnet.embedder.errors import EmbedderError
+
+WEIGHTS = "model.safetensors"
+SETTINGS = "config.json"
+CARD = "README.md"
+TRAINED_IMAGES = "trained_images.txt"
+"""sha256 of each image that the model was trained on, one a line: they are no evidence of what it can do."""
+
+FRONT = """---
+library_name: psnet
+pipeline_tag: image-feature-extraction
+tags:
+- person-re-identification
+- super-resolution
+license: other
+license_name: that-of-the-data
+---
+
+"""
+"""What a hub reads of a card."""
+
+
+def write_folder(content: Mapping[str, Any], folder: Path, card: str) -> None:
+    """
+    Args:
+        content: of a checkpoint, see `read_checkpoint`. card: Markdown.
+
+    Raises:
+        EmbedderError: the folder holds something else. WriteError: a file cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / SETTINGS).is_file())):
+        raise EmbedderError(f"{folder} is there already, and is no folder of a model; give another name")
+    meta = dict(content["psnet"])
+    images = meta.pop("trained_images")
+    with whole(folder / WEIGHTS) as beside:
+        save_file({name: value.contiguous() for name, value in content["state_dict"].items()}, beside)
+    write_whole(folder / TRAINED_IMAGES, "".join(f"{image}\n" for image in images))
+    write_whole(folder / CARD, FRONT + card)
+    write_whole(folder / SETTINGS, json.dumps({"library_name": "psnet", **meta}, indent=2) + "\n")
+
+
+def read_folder(folder: Path) -> dict[str, Any]:
+    """What `read_checkpoint` gives of the checkpoint that the folder was made of: its "psnet" and "state_dict".
+
+    Raises:
+        EmbedderError: a file is missing, damaged or of another form.
+    """
+    try:
+        meta = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        images = (folder / TRAINED_IMAGES).read_text(encoding="ascii").split()
+        state = load_file(folder / WEIGHTS)
+    except OSError as error:
+        raise EmbedderError(f"{folder} is no folder of a model ({error}); make one with psnet export") from error
+    except (ValueError, SafetensorError) as error:
+        raise EmbedderError(f"{folder} is damaged ({error}); make it again with psnet export") from error
+    if not isinstance(meta, dict) or meta.get("library_name") != "psnet":
+        raise EmbedderError(f"{folder / SETTINGS} does not describe a model of psnet; make one with psnet export")
+    if meta.get("form") != FORM:
+        raise EmbedderError(
+            f"{folder} says what it is in form {meta.get('form')}, and this psnet reads form {FORM}; take the psnet "
+            "that wrote it, or export the model again"
+        )
+    return {"psnet": {**meta, "trained_images": images}, "state_dict": state}
+
+
+def fetch(name: str | Path) -> Path:
+    """The folder of a model: a local one, or fetched from the hub, or from what was fetched before.
+
+    Raises:
+        EmbedderError: it is neither here nor there.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    parts = str(name).split("/")
+    if len(parts) != 2 or not all(parts) or str(name).startswith((".", "~")):
+        raise EmbedderError(f"there is no folder {name}, nor is it a name on the hub, such as someone/ps-hrnet-market")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(str(name), allow_patterns=[WEIGHTS, SETTINGS, CARD, TRAINED_IMAGES]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise EmbedderError(
+            f"there is no folder {name} here, and the hub does not give {name} ({type(error).__name__}); check the "
+            "name, the network, and for private models the login"
+        ) from error
