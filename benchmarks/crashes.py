@@ -31,10 +31,10 @@ PHASES = ("teacher", "sr_start", "student")
 
 SETTINGS = [
     "model=ps_hrnet_demo",
-    "dataset.source.reader.identities=16",
+    "dataset.source.reader.identities=10",
     "dataset.source.reader.height=64",
     "dataset.source.reader.width=32",
-    "dataset.source.protocol.train_identities=8",
+    "dataset.source.protocol.train_identities=4",
     "loader.workers=0",
     "untrained=false",
 ]

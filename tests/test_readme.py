@@ -86,12 +86,15 @@ def runnable(words: list[str]) -> bool:
 
 
 def jobs(words: list[str]) -> list[list[str]]:
-    """The overrides of each job that train.py would make of a command: more than one with -m."""
+    """The overrides of the jobs that train.py would make of a command: several with -m, but of many numbers, such as
+    ten splits, the first and the last."""
     parser = OverridesParser.create()
     choices = []
     for override in parser.parse_overrides([word for word in words if word != "-m"]):
         if override.is_sweep_override():
-            choices.append([f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()])
+            values = list(override.sweep_string_iterator())
+            values = [values[0], values[-1]] if values[-1].isdigit() else values
+            choices.append([f"{override.get_key_element()}={value}" for value in values])
         else:
             choices.append([override.input_line or ""])
     return [list(one) for one in itertools.product(*choices)]

@@ -34,10 +34,8 @@ def test_it_embeds_as_evaluation_does(checkpoint: Path, embedder: Embedder, tiny
     """Whole path of both: an image that is low, at its own size, and sharp ones."""
     settings = [*TINY, f"dataset.source.reader.root={tiny.roots[tiny.rows[0].source]}"]
     dataset = [word for word in settings if word.startswith("dataset")]
-    cfg = composed(
-        f"checkpoint={checkpoint}", *dataset, f"embeddings={tmp_path / 'e.npz'}", "loader.workers=0", job="evaluate"
-    )
-    cfg.trainer.precision, cfg.untrained = "32-true", False
+    cfg = composed(f"checkpoint={checkpoint}", *dataset, "loader.workers=0", job="evaluate")
+    cfg.embeddings, cfg.trainer.precision, cfg.untrained = str(tmp_path / "e.npz"), "32-true", False
     evaluate.evaluate_checkpoint(checkpoint, cfg, tmp_path / "out", manifest=tiny)
     expected = read_embeddings([tmp_path / "e.npz"])
     images = RowImages(tiny, embedder.preprocess)
@@ -256,7 +254,7 @@ def test_importing_psnet_is_quick():
 
 
 def test_progress_is_shown_where_it_takes_long(
-    embedder: Embedder, crops: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    embedder: Embedder, crops: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr("psnet.progress.SLOW_SECONDS", -1.0)
     monkeypatch.setenv("FORCE_COLOR", "1")
