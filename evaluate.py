@@ -24,6 +24,7 @@ from psnet.data.datamodule import MLRDataModule
 from psnet.data.dataset import EvalDataset
 from psnet.data.manifest import Manifest
 from psnet.data.preprocess import Preprocess
+from psnet.embedder import made_by_of
 from psnet.embeddings import save_embeddings
 from psnet.evaluation import Evaluation, facts_of, metrics_of, print_table, report_of, warnings_of, write_json
 from psnet.metrics import RetrievalMetric
@@ -133,7 +134,8 @@ def evaluate_checkpoint(
         write_card(folder / "card.md", checkpoint, metrics, facts, model)
         images = EvalDataset(manifest, preprocess)
         if cfg.get("embeddings") and trained.retrieval is not None:
-            kept = embeddings_of(trained.retrieval, [row.path for row in images.rows], str(checkpoint))
+            made_by = made_by_of(content, task)
+            kept = embeddings_of(trained.retrieval, [row.path for row in images.rows], str(checkpoint), made_by)
             log.info("Embeddings: %s", save_embeddings(kept, Path(cfg.embeddings)))
         report = report_of(task.eval(), trained, metrics, facts, notes, images, **cfg.report)
         print_table(metrics, write_report(report, folder / "report.html"))

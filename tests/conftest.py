@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
+import psnet
 from psnet.data.manifest import Manifest
 from psnet.data.protocol import MLRProtocol
 from psnet.data.source import MLRSource
 from psnet.data.synthetic import read_synthetic
+
+if TYPE_CHECKING:
+    from psnet.embedder import Embedder
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # the hub's answer without a network, at once
 os.environ["WANDB_MODE"] = "offline"
@@ -31,6 +36,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Root of drawn data sets, kept for the whole session."""
     return tmp_path_factory.mktemp("drawn")
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tiny: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PS-HRNet in small, untrained, for images of 64 x 32."""
+    from tests.checkpoints import write_checkpoint
+
+    return write_checkpoint(tmp_path_factory.mktemp("model") / "last.ckpt", tiny, "ps_hrnet_demo")
+
+
+@pytest.fixture(scope="session")
+def embedder(checkpoint: Path) -> Embedder:
+    return psnet.Embedder.from_checkpoint(checkpoint, precision="32-true")
+
+
+@pytest.fixture
+def crops(tmp_path: Path, tiny: Manifest) -> Path:
+    """A folder of eight sharp images, in two folders."""
+    folder = tmp_path / "crops"
+    for number, row in enumerate([row for row in tiny.rows if not row.is_low][:8]):
+        source = tiny.path(row)
+        target = folder / f"cam{number % 2}" / f"{number:04d}_c{number % 2 + 1}s1_{number:06d}_00{source.suffix}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -35,15 +35,16 @@ ALLOWED: dict[str, set[str]] = {
     "callbacks": {"callbacks", "pictures", "tasks", "report", "data", "losses", "atomic"},
     "configuration": {"checkpoint", "models", "data", "losses", "atomic", "processes"},
     "assembly": {"checkpoint", "configuration", "data", "metrics", "models", "tasks"},
-    "embedder": {"embedder", "assembly", "checkpoint", "data", "embeddings"}
+    "embedder": {"embedder", "assembly", "checkpoint", "calibration", "data", "embeddings"}
     | {"precision", "progress", "tasks", "atomic"},
+    "calibration": {"calibration", "embeddings", "metrics", "atomic"},
     "differences": set(),
     "phases": {"configuration", "checkpoint", "data", "processes", "differences", "run_folder"},
     "record": {"phases", "checkpoint", "data"},
     "run_folder": {"configuration", "checkpoint", "differences", "atomic"},
     "sweep": {"command_line", "configuration", "record", "run_folder", "data", "atomic"},
     "table": {"table", "report", "loggers", "differences", "atomic"},
-    "cli": {"cli", "configuration", "data", "table", "scoring", "embedder"},
+    "cli": {"cli", "configuration", "data", "table", "scoring", "embedder", "calibration"},
     "__init__": {"embedder"},
 }
 """Ours, by the first name below psnet. "psnet" is the package itself, which has the version."""

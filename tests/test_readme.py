@@ -106,11 +106,15 @@ def place(tmp_path_factory: pytest.TempPathFactory, drawn: Path) -> Iterator[Pat
     folder = tmp_path_factory.mktemp("place")
     people = read_synthetic(drawn, identities=8, cameras=3, images_per_camera=2, height=64, width=32)
     lines = ["path,pid,camid"]
-    for sample in people.samples:
+    for number, sample in enumerate(people.samples):
         target = folder / "crops" / f"person{sample.pid}" / sample.path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(people.root / sample.path, target)
         lines.append(f"{target.relative_to(folder)},{sample.pid},{sample.camid}")
+        seen = ("far", "near")[number % 2]
+        for copy in (folder / f"{seen}.jpg", folder / f"seen_{seen}" / f"p{sample.pid}" / target.name):
+            copy.parent.mkdir(exist_ok=True, parents=True)
+            shutil.copy(target, copy)
     (folder / "crops.csv").write_text("\n".join(lines) + "\n")
     with pytest.MonkeyPatch.context() as patch:
         if "PSNET_DATA" in os.environ:
@@ -248,8 +252,12 @@ def test_modules_run(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 @pytest.mark.parametrize("words", PSNET, ids=named)
-def test_psnet_commands_run(words: list[str], place: Path):
+def test_psnet_commands_run(words: list[str], place: Path, drawn: Path):
     needs(words)
+    for checkpoint in (word for word in words if word.endswith(".ckpt")):
+        needs(["viper"])
+        finished_run(place, drawn, checkpoint)
+        prepare(words, checkpoint)
     if words[0] == "score":
         for file in (word for word in words if word.endswith(".npz")):
             embeddings(place / file)
@@ -260,6 +268,16 @@ def test_psnet_commands_run(words: list[str], place: Path):
     if words[0] == "build-mlr":
         assert (place / words[1] / "manifest.csv").is_file()
         shutil.rmtree(place / words[1])
+
+
+def prepare(words: list[str], checkpoint: str) -> None:
+    """What stands before it on the same page has been done."""
+    names = ["--names", r"(?P<pid>\w+)/"]
+    if words[0] in ("calibrate", "compare"):
+        for side, folder in (("query", "seen_far"), ("gallery", "seen_near")):
+            psnet(["embed", folder, "--model", checkpoint, "--out", f"{side}.npz", *names])
+    if words[0] == "compare":
+        psnet(["calibrate", "query.npz", "gallery.npz", "--model", checkpoint, "--far", "0.1"])
 
 
 def embeddings(file: Path) -> None:

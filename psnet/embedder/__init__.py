@@ -4,6 +4,16 @@ from psnet.embedder.embedder import Embedder
 from psnet.embedder.errors import EmbedderError
 from psnet.embedder.image_table import Failed, ImageTable, read_table
 from psnet.embedder.labels import labels_of, read_list
-from psnet.embedder.made_by import MadeBy
+from psnet.embedder.origin import made_by_of
 
-__all__ = ["Embedder", "EmbedderError", "Failed", "ImageTable", "MadeBy", "labels_of", "read_list", "read_table"]
+__all__ = [
+    "Embedder",
+    "EmbedderError",
+    "Failed",
+    "ImageTable",
+    "MadeBy",
+    "labels_of",
+    "made_by_of",
+    "read_list",
+    "read_table",
+]

@@ -6,18 +6,21 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from psnet.atomic import write_whole
+from psnet.calibration.kept import place_of
 from psnet.checkpoint import read_checkpoint
 from psnet.embedder.embedder import NAMED, Embedder
 from psnet.embedder.given import listed
 from psnet.embedder.image_table import OWN, Failed, ImageTable, checked
 from psnet.embedder.labels import labels_of, read_list
-from psnet.embedder.made_by import Part, in_words
 from psnet.embedder.model_folder import fetch, read_folder, write_folder
+from psnet.embedder.origin import in_words
+from psnet.embeddings import DescriptorPart
 
 log = logging.getLogger("psnet")
 
 
-def open_model(model: str, part: Part = "whole", device: str = "auto", precision: str = "auto") -> Embedder:
+def open_model(model: str, part: DescriptorPart = "whole", device: str = "auto", precision: str = "auto") -> Embedder:
     """By whatever a user calls it: a checkpoint, a folder, or a name on the hub."""
     how = {"part": part, "device": device, "precision": precision}
     if Path(model).is_file() or model.endswith(".ckpt"):
@@ -70,11 +73,13 @@ def export(model: str, folder: Path) -> None:
     Raises:
         CheckpointError, EmbedderError, WriteError.
     """
-    file = Path(model)
-    content = read_checkpoint(file) if file.suffix == ".ckpt" else read_folder(fetch(model))
-    beside = file.with_name("card.md")
+    source = Path(model) if model.endswith(".ckpt") else fetch(model)
+    content = read_checkpoint(source) if source.suffix == ".ckpt" else read_folder(source)
+    beside = source.with_name("card.md")
     card = beside.read_text(encoding="utf-8") if beside.is_file() else f"# {in_words(content['psnet'])}\n"
     write_folder(content, folder, card + USE.format(folder=folder.name))
+    if place_of(source).is_file():
+        write_whole(place_of(folder), place_of(source).read_bytes())
     log.info("%s: %s", folder, in_words(content["psnet"]))
 
 

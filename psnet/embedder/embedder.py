@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from psnet.assembly import NOT_OF_THE_TASK, preprocess_of, trained_task, without_weights
+from psnet.assembly import preprocess_of, trained_task
+from psnet.calibration import CalibrationError, Decision, Threshold
+from psnet.calibration.kept import read_threshold
 from psnet.checkpoint import read_checkpoint
 from psnet.data.images import ImageError, stack
 from psnet.data.preprocess import Preprocess
@@ -23,8 +25,9 @@ from psnet.embedder.errors import EmbedderError
 from psnet.embedder.given import Color, Given, Images, Loaded, listed, reason
 from psnet.embedder.image_table import Failed, ImageTable
 from psnet.embedder.labels import check_columns
-from psnet.embedder.made_by import MadeBy, Part, digest, in_words
 from psnet.embedder.model_folder import fetch, read_folder
+from psnet.embedder.origin import made_by_of
+from psnet.embeddings import DescriptorPart, MadeBy
 from psnet.progress import shown
 
 READERS = 2
@@ -41,18 +44,19 @@ class Embedder:
     through the `Preprocess` that the model was trained with.
 
     Args:
-        engine: computes embeddings. preprocess: to its input. made_by: what goes with every embedding.
+        engine: computes embeddings. preprocess: to its input. made_by: what goes with every embedding. place: where
+            the model lies, and its thresholds beside it.
     """
 
-    def __init__(self, engine: TorchEngine, preprocess: Preprocess, made_by: MadeBy) -> None:
-        self.engine, self.preprocess, self.made_by = engine, preprocess, made_by
+    def __init__(self, engine: TorchEngine, preprocess: Preprocess, made_by: MadeBy, place: Path) -> None:
+        self.engine, self.preprocess, self.made_by, self.place = engine, preprocess, made_by, place
 
     @classmethod
     def from_checkpoint(
         cls,
         path: str | Path,
         *,
-        part: Part = "whole",
+        part: DescriptorPart = "whole",
         device: str = "auto",
         precision: str = "auto",
         trusted: Collection[str] = (),
@@ -67,14 +71,14 @@ class Embedder:
         Raises:
             CheckpointError, EmbedderError: the file, or an argument, cannot be used.
         """
-        return cls._of(read_checkpoint(path), part, device, precision, trusted)
+        return cls._of(read_checkpoint(path), Path(path), part, device, precision, trusted)
 
     @classmethod
     def from_pretrained(
         cls,
         name: str | Path,
         *,
-        part: Part = "whole",
+        part: DescriptorPart = "whole",
         device: str = "auto",
         precision: str = "auto",
         trusted: Collection[str] = (),
@@ -88,26 +92,24 @@ class Embedder:
         Raises:
             EmbedderError: there is no such model, the hub is out of reach, or a file of it is damaged.
         """
-        return cls._of(read_folder(fetch(name)), part, device, precision, trusted)
+        folder = fetch(name)
+        return cls._of(read_folder(folder), folder, part, device, precision, trusted)
 
     @classmethod
     def _of(
-        cls, content: Mapping[str, Any], part: Part, device: str, precision: str, trusted: Collection[str]
+        cls,
+        content: Mapping[str, Any],
+        place: Path,
+        part: DescriptorPart,
+        device: str,
+        precision: str,
+        trusted: Collection[str],
     ) -> Embedder:
-        if part not in get_args(Part):
-            raise EmbedderError(f"part={part!r} must be one of {', '.join(get_args(Part))}")
+        if part not in get_args(DescriptorPart):
+            raise EmbedderError(f"part={part!r} must be one of {', '.join(get_args(DescriptorPart))}")
         task, preprocess = trained_task(content, trusted), preprocess_of(content["psnet"]["model"])
         engine = TorchEngine(task, preprocess.image_size, device, precision)
-        reid: Any = task.reid
-        width = reid.fc1.out_features
-        made_by = MadeBy(
-            in_words(content["psnet"]),
-            digest(_what_it_is(content["psnet"]["model"], preprocess), content["state_dict"]),
-            preprocess.settings(),
-            part,
-            width if part == "neck" else width + reid.fc1.in_features,
-        )
-        return cls(engine, preprocess, made_by)
+        return cls(engine, preprocess, made_by_of(content, task, part), place)
 
     def embed(
         self,
@@ -157,6 +159,29 @@ class Embedder:
         others = {name: values[rows] for name, values in known.items()}
         return ImageTable(torch.cat(embedding).numpy(), own | others, self.made_by, root, tuple(failed))
 
+    @property
+    def threshold(self) -> Threshold | None:
+        """By which pairs are told apart, where one has been calibrated."""
+        return read_threshold(self.place, self.made_by)
+
+    def compare(self, one: Images, other: Images, *, color: Color | None = None) -> Decision:
+        """Whether two images show the same person, and how far to trust the answer.
+
+        Raises:
+            CalibrationError: no threshold has been calibrated, so nobody can tell. EmbedderError: see `embed`.
+        """
+        threshold = self.threshold
+        if threshold is None:
+            raise CalibrationError(
+                f"no threshold is known for {self.made_by}, so a score is neither yes nor no; find one with psnet "
+                "calibrate"
+            )
+        tables = [self.embed(image, color=color, progress=False) for image in (one, other)]
+        for table in tables:
+            if len(table) != 1 or table.failed:
+                raise EmbedderError(f"{len(table) + len(table.failed)} images are given where one is compared with one")
+        return threshold.decide(float(tables[0].embedding[0] @ tables[1].embedding[0]))
+
     def restore(self, image: Tensor) -> Tensor | None:
         """What super-resolution makes of one image, as the network sees it: uint8 RGB (3, H, W) of any size to
         (3, h, w) of the network's input; None of a network without."""
@@ -177,12 +202,6 @@ class Embedder:
                 if not waiting:
                     return
                 yield waiting.popleft().result()
-
-
-def _what_it_is(model: Mapping[str, Any], preprocess: Preprocess) -> dict[str, Any]:
-    """Without how it was trained."""
-    own = {key: value for key, value in without_weights(model).items() if key not in NOT_OF_THE_TASK}
-    return own | preprocess.settings()
 
 
 def _load(given: Given) -> Loaded | Exception:

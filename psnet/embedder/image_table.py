@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from psnet.atomic import whole
 from psnet.embedder.errors import EmbedderError
-from psnet.embedder.made_by import MadeBy
+from psnet.embeddings import MadeBy
 from psnet.embeddings.formats import read_part
 from psnet.embeddings.parquet_file import pyarrow
 
@@ -98,11 +98,7 @@ def read_table(path: str | Path) -> ImageTable:
     """
     path = checked(path)
     part = read_part(path)
-    arrays = {name: load() for name, load in part.arrays.items()}
-    said = {name: str(arrays.pop(name)) for name in ("made_by", "root") if name in arrays}
-    if path.suffix == ".parquet":
-        with pyarrow(path).parquet.ParquetFile(path) as file:
-            said = {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}
+    arrays, said = {name: load() for name, load in part.arrays.items()}, part.facts
     if "made_by" not in said or "embedding" not in arrays:
         raise EmbedderError(
             f"{path} does not say which model made the embeddings, so nobody knows what they may be compared with; "

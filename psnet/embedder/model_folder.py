@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from psnet.atomic import whole, write_whole
+from psnet.calibration.kept import NAME as THRESHOLDS
 from psnet.checkpoint import FORM
 from psnet.embedder.errors import EmbedderError
 
@@ -96,7 +97,7 @@ def fetch(name: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(str(name), allow_patterns=[WEIGHTS, SETTINGS, CARD, TRAINED_IMAGES]))
+        return Path(snapshot_download(str(name), allow_patterns=[WEIGHTS, SETTINGS, CARD, TRAINED_IMAGES, THRESHOLDS]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise EmbedderError(
             f"there is no folder {name} here, and the hub does not give {name} ({type(error).__name__}); check the "

@@ -2,6 +2,7 @@
 
 from psnet.embeddings.embedding_set import EmbeddingError, EmbeddingSet, EmbeddingSide
 from psnet.embeddings.formats import FORMATS
+from psnet.embeddings.made_by import DescriptorPart, MadeBy
 from psnet.embeddings.naming import NAMINGS
 from psnet.embeddings.read import read_embeddings
 from psnet.embeddings.write import save_embeddings
@@ -9,9 +10,11 @@ from psnet.embeddings.write import save_embeddings
 __all__ = [
     "FORMATS",
     "NAMINGS",
+    "DescriptorPart",
     "EmbeddingError",
     "EmbeddingSet",
     "EmbeddingSide",
+    "MadeBy",
     "read_embeddings",
     "save_embeddings",
 ]

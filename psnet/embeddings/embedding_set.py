@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from psnet.embeddings.made_by import MadeBy
+
 Array = NDArray[Any]
 
 SIDES = ("query", "gallery")
@@ -59,7 +61,7 @@ class EmbeddingSet:
 
     source: the files, for people. pid_names: the text that stands behind each pid, empty where pids were numbers.
     distances: (Q, G), smaller is nearer, instead of embeddings. notes: what a person should know about this reading,
-    a sentence each.
+    a sentence each. made_by: None where nobody knows.
 
     Raises:
         EmbeddingError: shapes, lengths or types do not fit. Values are not looked at.
@@ -71,6 +73,7 @@ class EmbeddingSet:
     pid_names: Mapping[int, str] = field(default_factory=dict)
     distances: Array | None = None
     notes: tuple[str, ...] = ()
+    made_by: MadeBy | None = None
 
     def __post_init__(self) -> None:
         for name, side in self.sides().items():

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from psnet.embeddings.part import FileError, Part, damaged, refuse_pickle
+from psnet.embeddings.part import FACTS, FileError, Part, damaged, refuse_pickle
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, SyntaxError, UnicodeDecodeError)
 """What NumPy raises on files that are not whole."""
@@ -31,7 +31,8 @@ def read_npz(path: Path) -> Part:
             names = archive.files
     except DAMAGE as error:
         raise damaged(path, error) from error
-    return Part(path, {name: partial(_entry, path, name) for name in names})
+    facts = {name: str(_entry(path, name)) for name in names if name in FACTS}
+    return Part(path, {name: partial(_entry, path, name) for name in names if name not in FACTS}, facts=facts)
 
 
 def _entry(path: Path, name: str) -> NDArray[Any]:
@@ -57,7 +58,9 @@ def read_npy_folder(folder: Path) -> Part:
         raise FileError(
             f"{folder} holds no .npy files; give a folder such as save_embeddings writes, or its files one by one"
         )
-    return Part(folder, {file.stem: partial(_mapped, file) for file in files})
+    facts = {file.stem: str(_mapped(file)) for file in files if file.stem in FACTS}
+    arrays = {file.stem: partial(_mapped, file) for file in files if file.stem not in FACTS}
+    return Part(folder, arrays, facts=facts)
 
 
 def _mapped(path: Path) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from psnet.embeddings.naming import EMBEDDING_NAMES
-from psnet.embeddings.part import FileError, Part, damaged
+from psnet.embeddings.part import FACTS, FileError, Part, damaged
 
 
 def pyarrow(path: Path) -> Any:
@@ -49,7 +49,8 @@ def read_parquet(path: Path) -> Part:
         **{name: partial(_matrix, path, name) for name in matrices},
         **{name: partial(_column, path, name) for name in plain},
     }
-    return Part(path, arrays, notes)
+    said = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    return Part(path, arrays, notes, {name: said[name] for name in FACTS if name in said})
 
 
 def _matrix(path: Path, name: str) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,19 @@ class FileError(EmbeddingError):
     """A file cannot be read as what it is taken for. The message begins with its path."""
 
 
+FACTS = ("made_by", "root")
+"""What a file may say of itself beside its arrays, as text: the model, see `MadeBy.as_json`, and the folder that
+paths begin in."""
+
+
 @dataclass(frozen=True)
 class Part:
-    """One file or folder. notes: what a person should know of it, a sentence each."""
+    """One file or folder. notes: what a person should know of it, a sentence each. facts: by names of `FACTS`."""
 
     file: Path
     arrays: Mapping[str, Loader]
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def refuse_pickle(what: str) -> FileError:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from psnet.embeddings.assemble import assemble
 from psnet.embeddings.embedding_set import SIDES, EmbeddingError, EmbeddingSet
 from psnet.embeddings.formats import read_part
+from psnet.embeddings.made_by import MadeBy
 from psnet.embeddings.naming import NAMINGS, choose_naming, in_words_of
 from psnet.embeddings.part import FileError, Loader, Part
 
@@ -46,11 +47,34 @@ def read_embeddings(
         found = _merged([_of_side(_renamed(part, NAMINGS[tool])) for part in parts])
         if num_query is not None:
             found = _with_num_query(found, num_query)
-        return assemble(found, source, [note for part in parts for note in part.notes])
+        whole = assemble(found, source, [note for part in parts for note in part.notes])
+        return replace(whole, made_by=_one_model(parts))
     except FileError:
         raise
     except EmbeddingError as error:
         raise EmbeddingError(f"{source}: {in_words_of(tool, str(error)) if tool else error}") from error
+
+
+def _one_model(parts: Sequence[Part]) -> MadeBy | None:
+    """That made all of it; None where a file does not say so."""
+    made_by = [_made_by(part) for part in parts]
+    known = [(model, part.file) for model, part in zip(made_by, parts, strict=True) if model is not None]
+    for model, file in known:
+        if model != known[0][0]:
+            raise EmbeddingError(
+                f"{known[0][1]} and {file} were made by different models, and cannot be compared: {known[0][0]}; and "
+                f"{model}. Embed both with one"
+            )
+    return made_by[0] if len(known) == len(parts) else None
+
+
+def _made_by(part: Part) -> MadeBy | None:
+    if "made_by" not in part.facts:
+        return None
+    try:
+        return MadeBy.from_json(part.facts["made_by"])
+    except ValueError as error:
+        raise FileError(f"{part.file}: {error}") from error
 
 
 def _check_given(paths: Sequence[Path]) -> None:

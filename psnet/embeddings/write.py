@@ -19,7 +19,7 @@ from psnet.embeddings.parquet_file import pyarrow
 
 Columns = dict[str, NDArray[Any]]
 
-OUR_FILE = re.compile(r"((query|gallery)_[\w -]+|distances)\.npy")
+OUR_FILE = re.compile(r"((query|gallery)_[\w -]+|distances|made_by)\.npy")
 """Of a folder that we wrote, and may replace."""
 
 
@@ -47,7 +47,11 @@ def save_embeddings(embeddings: EmbeddingSet, path: str | Path) -> Path:
 def _arrays(embeddings: EmbeddingSet) -> Columns:
     """By psnet's names, query and gallery apart."""
     arrays = {f"{side}_{name}": values for side in SIDES for name, values in _columns(embeddings, side).items()}
-    return arrays if embeddings.distances is None else {**arrays, "distances": embeddings.distances}
+    if embeddings.distances is not None:
+        arrays["distances"] = embeddings.distances
+    if embeddings.made_by:
+        arrays["made_by"] = np.array(embeddings.made_by.as_json())
+    return arrays
 
 
 def _columns(embeddings: EmbeddingSet, side: str) -> Columns:
@@ -93,6 +97,8 @@ def _write_parquet(embeddings: EmbeddingSet, path: Path) -> None:
     tables = [_table(arrow, _columns(embeddings, side), side) for side in SIDES]
     try:
         schema = arrow.unify_schemas([table.schema for table in tables])
+        if embeddings.made_by:
+            schema = schema.with_metadata({"made_by": embeddings.made_by.as_json()})
     except arrow.ArrowException as error:
         raise EmbeddingError(f"{path}: query and gallery have columns of different types: {error}") from error
     with whole(path) as beside, arrow.parquet.ParquetWriter(beside, schema) as writer:

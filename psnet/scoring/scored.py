@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from psnet.embeddings import EmbeddingError, EmbeddingSet, EmbeddingSide
+from psnet.embeddings import EmbeddingError, EmbeddingSet, EmbeddingSide, MadeBy
 from psnet.metrics import (
     Distance,
     GivenScores,
@@ -144,7 +144,9 @@ def _side(side: EmbeddingSide, first: int) -> Side:
     return Side(side.embedding, torch.from_numpy(np.array(side.pid)), camid, rate, number)
 
 
-def embeddings_of(retrieval: Retrieval, names: Sequence[str], source: str) -> EmbeddingSet:
+def embeddings_of(
+    retrieval: Retrieval, names: Sequence[str], source: str, made_by: MadeBy | None = None
+) -> EmbeddingSet:
     """What was evaluated here, for other tools. names: of all images, by `Side.index`."""
     sides = []
     for side in (retrieval.query, retrieval.gallery):
@@ -153,7 +155,7 @@ def embeddings_of(retrieval: Retrieval, names: Sequence[str], source: str) -> Em
         columns = (side.embedding, side.pid, side.rate.double())
         embedding, pid, rate = (column.cpu().numpy() for column in columns)
         sides.append(EmbeddingSide(embedding, pid, camid, rate, path=path))
-    return EmbeddingSet(sides[0], sides[1], source=source)
+    return EmbeddingSet(sides[0], sides[1], source=source, made_by=made_by)
 
 
 def _rules(embeddings: EmbeddingSet, options: ScoreOptions) -> Rules:

@@ -22,8 +22,8 @@ from psnet.data.images import read_image, to_pillow
 from psnet.data.manifest import Manifest
 from psnet.embedder import Embedder, EmbedderError
 from psnet.embeddings import read_embeddings
+from tests.checkpoints import write_checkpoint
 from tests.composed import composed
-from tests.embedder.conftest import write_checkpoint
 from tests.tiny import TINY
 
 TOLERANCE = {"rtol": 0, "atol": 2e-6}

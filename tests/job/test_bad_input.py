@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 import wandb
 
+import evaluate
 import train as main_job
 from psnet.configuration import SettingsError
 from psnet.data.samples import DataError
@@ -69,8 +72,6 @@ def test_the_last_phase_is_checked_before_the_first_is_trained(world: World):
     [
         (["train.py", "dataset=mlr_viper", "dataset.source.reader.root=no/where"], "no/where"),
         (["evaluate.py", "checkpoint=no.ckpt"], "checkpoint no.ckpt does not exist"),
-        (["evaluate.py"], "no checkpoint is given; say checkpoint=PATH"),
-        (["train.py", "dataset=folder"], "dataset.source.reader.root has no value; give"),
     ],
 )
 def test_a_shell_sees_one_line(tmp_path: Path, command: list[str], message: str):
@@ -82,6 +83,21 @@ def test_a_shell_sees_one_line(tmp_path: Path, command: list[str], message: str)
     assert ran.stderr.startswith("error: ")
     assert message in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("job", "words", "message"),
+    [
+        (evaluate, [], "error: no checkpoint is given; say checkpoint=PATH"),
+        (main_job, ["dataset=folder"], "error: dataset.source.reader.root has no value; give"),
+    ],
+)
+def test_what_is_missing_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: ModuleType, words: list[str], message: str
+):
+    monkeypatch.setattr(sys, "argv", ["job.py", *words, f"hydra.run.dir={tmp_path}"])
+    with pytest.raises(SystemExit, match=re.escape(message)):
+        job.main()
 
 
 def test_patience_for_what_cannot_be_judged(tmp_path: Path):

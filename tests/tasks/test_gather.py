@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,46 +11,50 @@ import torch
 from torch import Tensor
 
 from psnet.losses import batch_hard_triplet
-from tests.tasks.two_processes import batch, gradients, task
+from tests.tasks.two_processes import WAYS, batch, gradients, task
 
 ROOT = Path(__file__).parents[2]
 
 
-def by_two(folder: Path, normalises: bool, gathered: bool) -> dict[str, Tensor]:
-    settings = json.dumps({"normalises": normalises, "gathered": gathered})
+Gradients = dict[str, Tensor]
+
+
+@pytest.fixture(scope="module")
+def by_two(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[bool, bool], Gradients]:
+    """By whether batch norm takes the statistics at hand, and triplets are gathered."""
+    folder = tmp_path_factory.mktemp("gradients")
     command = [sys.executable, "-m", "tests.tasks.two_processes"]
-    both = [subprocess.Popen([*command, str(rank), str(folder), settings], cwd=ROOT) for rank in range(2)]
+    both = [subprocess.Popen([*command, str(rank), str(folder)], cwd=ROOT) for rank in range(2)]
     try:
         assert [process.wait(timeout=120) for process in both] == [0, 0]
     finally:
         for process in both:
             process.kill()
-    found: dict[str, Tensor] = torch.load(folder / "gradients.pt", weights_only=True)
-    return found
+    return dict(zip(WAYS, torch.load(folder / "gradients.pt", weights_only=True), strict=True))
 
 
-def by_one(normalises: bool) -> dict[str, Tensor]:
+def by_one(normalises: bool) -> Gradients:
     made = task(normalises, gathered=True)
     made.training_step(batch(None), 0).backward()
     return gradients(made)
 
 
-def farthest(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
+def farthest(one: Gradients, other: Gradients) -> float:
     assert one.keys() == other.keys()
     return max(float((one[name] - other[name]).abs().max()) for name in one)
 
 
-def test_the_gradients_are_those_of_one_process_with_all_images(tmp_path: Path):
+def test_the_gradients_are_those_of_one_process_with_all_images(by_two: dict[tuple[bool, bool], Gradients]):
     """But for batch norm: with its statistics given, to rounding."""
     one = by_one(normalises=False)
     assert max(float(gradient.abs().max()) for gradient in one.values()) > 0.01
-    assert farthest(by_two(tmp_path, normalises=False, gathered=True), one) < 1e-6
+    assert farthest(by_two[False, True], one) < 1e-6
 
 
 @pytest.mark.parametrize(("normalises", "gathered"), [(True, True), (False, False)])
-def test_what_makes_the_difference(tmp_path: Path, normalises: bool, gathered: bool):
+def test_what_makes_the_difference(by_two: dict[tuple[bool, bool], Gradients], normalises: bool, gathered: bool):
     """Each process's own batch statistics, unless trainer.sync_batchnorm joins them, and triplets within its batch."""
-    assert farthest(by_two(tmp_path, normalises, gathered), by_one(normalises)) > 1e-3
+    assert farthest(by_two[normalises, gathered], by_one(normalises)) > 1e-3
 
 
 def test_anchors_among_others():

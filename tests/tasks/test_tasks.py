@@ -14,6 +14,7 @@ from psnet.data.dataset import EvalBatch, PairBatch
 from psnet.losses import batch_hard_triplet
 from psnet.metrics import psnr
 from psnet.models import VDSRCA, HRNetReID
+from psnet.precision import AMX_FROM
 from psnet.tasks import PSHRNet, ReID, SuperResolution, Task
 
 PEOPLE = 4
@@ -24,11 +25,13 @@ def reid(seed: int = 0, dropout: float = 0.0) -> HRNetReID:
     return HRNetReID(PEOPLE, "hrnet_w18_small", None, dropout=dropout)
 
 
-def batch() -> PairBatch:
-    """4 people x 2, half of them low."""
+def batch(height: int = 64) -> PairBatch:
+    """4 people x 2, half of them low. Images are half as wide as high."""
     random = torch.Generator().manual_seed(0)
-    high = F.interpolate(torch.rand(8, 3, 16, 8, generator=random), scale_factor=4.0)  # squares with sharp edges
-    blurred = F.interpolate(F.avg_pool2d(high, 3, 3), size=(64, 32), mode="bilinear")
+    high = F.interpolate(
+        torch.rand(8, 3, height // 4, height // 8, generator=random), scale_factor=4.0
+    )  # squares with sharp edges
+    blurred = F.interpolate(F.avg_pool2d(high, 3, 3), size=(height, height // 2), mode="bilinear")
     is_low = torch.tensor([False, True] * 4)
     low = torch.where(is_low[:, None, None, None], blurred, high)
     label = torch.arange(PEOPLE).repeat_interleave(2)
@@ -244,7 +247,7 @@ def test_networks_keep_gradients_finite_in_half_precision():
     task = PSHRNet(VDSRCA(16, 1), reid(), reid(1))
     logged(task)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = task.training_step(batch(), 0)
+        loss = task.training_step(batch(2 * AMX_FROM), 0)
     loss.backward()
     assert loss.dtype == torch.float32
     assert all(p.grad is None or torch.isfinite(p.grad).all() for p in task.parameters())

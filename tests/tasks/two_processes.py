@@ -1,11 +1,10 @@
-"""One of two processes that take a step together: python -m tests.tasks.two_processes RANK FOLDER SETTINGS
+"""One of two processes that take steps together: python -m tests.tasks.two_processes RANK FOLDER
 
-Each has half of the images. The first leaves the gradients of both, as DDP averages them.
+Each has half of the images. The first leaves the gradients of both, as DDP averages them, for each of `WAYS`.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -17,6 +16,9 @@ from torch.nn.parallel import DistributedDataParallel
 from psnet.data.dataset import PairBatch
 from psnet.tasks import ReID, Task
 from tests.tasks.tiny import TinyReID, tiny_batch
+
+WAYS = [(normalises, gathered) for normalises in (False, True) for gathered in (False, True)]
+"""Arguments of `task`."""
 
 
 def batch(rank: int | None) -> PairBatch:
@@ -50,15 +52,18 @@ class Step(torch.nn.Module):
         return self.made.training_step(images, 0)  # type: ignore[no-any-return]
 
 
-def main(rank: int, folder: Path, normalises: bool, gathered: bool) -> None:
+def main(rank: int, folder: Path) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=2)
-    made = task(normalises, gathered)
-    step = DistributedDataParallel(Step(made))  # which must outlive the step, or nothing is averaged
-    step(batch(rank)).backward()
+    found = []
+    for way in WAYS:
+        made = task(*way)
+        step = DistributedDataParallel(Step(made))  # which must outlive the step, or nothing is averaged
+        step(batch(rank)).backward()
+        found.append(gradients(made))
     if rank == 0:
-        torch.save(gradients(made), folder / "gradients.pt")
+        torch.save(found, folder / "gradients.pt")
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), **json.loads(sys.argv[3]))
+    main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from torch import Tensor
-
-Part = Literal["whole", "neck"]
+DescriptorPart = Literal["whole", "neck"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,7 @@ class MadeBy:
     model: str
     digest: str
     preprocess: Mapping[str, Any]
-    part: Part
+    part: DescriptorPart
     dimensions: int
     engine: str = ""
 
@@ -48,22 +45,3 @@ class MadeBy:
             return cls(**json.loads(text))
         except (TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"{text[:60]!r} does not say which model made the embeddings") from error
-
-
-def digest(settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
-    """16 hexadecimal digits, equal for equal networks, in whatever file they are."""
-    found = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
-    for name in sorted(state):
-        value = state[name].detach().cpu().contiguous()
-        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        found.update(value.view(-1).numpy().tobytes())
-    return found.hexdigest()[:16]
-
-
-def in_words(meta: Mapping[str, Any]) -> str:
-    """A model in a few words, of what its checkpoint says of itself."""
-    model = meta["model"]
-    parts = [model["_target_"].rpartition(".")[2]]
-    if "reid" in model:
-        parts.append(model["reid"]["backbone"])
-    return f"{', '.join(parts)}, trained on {' + '.join([meta['dataset']['name'], *meta['joined']])}"

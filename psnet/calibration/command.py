@@ -1,0 +1,57 @@
+"""psnet calibrate: what it does, and what it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from psnet.calibration.calibrate import calibrate
+from psnet.calibration.kept import keep_threshold
+from psnet.calibration.threshold import CalibrationError, GroupRates, Threshold
+from psnet.embeddings import MadeBy, read_embeddings
+
+FEW = 10
+"""False pairs above a threshold, below which its rate is little more than a guess."""
+
+
+def run(model: Path, made_by: MadeBy, files: Sequence[Path], far: float, console: Console) -> Threshold:
+    """Calibrate on embeddings of query and gallery, keep the threshold with the model, and say what it does.
+
+    Args:
+        made_by: by which the model's embeddings are known.
+
+    Raises:
+        CalibrationError, EmbeddingError, WriteError.
+    """
+    embeddings = read_embeddings(list(files))
+    if embeddings.made_by not in (None, made_by):
+        raise CalibrationError(
+            f"{embeddings.source} was made by another model or preprocessing, {embeddings.made_by}, and this is "
+            f"{made_by}"
+        )
+    threshold = calibrate(embeddings, far)
+    file = keep_threshold(model, threshold)
+    console.print(_table(threshold))
+    accepted = round(threshold.found.far * threshold.found.false_pairs)
+    if accepted < FEW:
+        console.print(
+            f"Only {accepted} false pairs lie above it: a rate so low wants {round(FEW / far):,} of them or more to be "
+            "known well.",
+            highlight=False,
+        )
+    console.print("Kept in:", str(file), soft_wrap=True, highlight=False, markup=False)
+    return threshold
+
+
+def _table(threshold: Threshold) -> Table:
+    table = Table(title=f"Accepted from a cosine of {threshold.value:.6f} on, {threshold.people:,} people")
+    for name in ("query", "false pairs", "FAR", "true pairs", "TAR"):
+        table.add_column(name, justify="left" if name == "query" else "right")
+    groups: dict[str, GroupRates] = {"all": threshold.found}
+    groups |= {"sharp" if rate == "1" else f"1/{rate}": found for rate, found in threshold.by_rate.items()}
+    for name, found in groups.items():
+        table.add_row(name, f"{found.false_pairs:,}", f"{found.far:.4%}", f"{found.true_pairs:,}", f"{found.tar:.1%}")
+    return table

@@ -1,0 +1,48 @@
+"""By which model embeddings are known: its name in words, and a digest of what it computes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from psnet.assembly import NOT_OF_THE_TASK, preprocess_of, without_weights
+from psnet.embeddings import DescriptorPart, MadeBy
+from psnet.tasks import Task
+
+
+def made_by_of(content: Mapping[str, Any], task: Task, part: DescriptorPart = "whole", engine: str = "") -> MadeBy:
+    """
+    Args:
+        content: of a checkpoint. task: that it holds.
+    """
+    model = content["psnet"]["model"]
+    preprocess = preprocess_of(model).settings()
+    own = {key: value for key, value in without_weights(model).items() if key not in NOT_OF_THE_TASK}
+    reid: Any = task.reid
+    dimensions = reid.fc1.out_features + (reid.fc1.in_features if part == "whole" else 0)
+    return MadeBy(
+        in_words(content["psnet"]), digest(own | preprocess, task.state_dict()), preprocess, part, dimensions, engine
+    )
+
+
+def digest(settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
+    """16 hexadecimal digits, equal for equal networks, in whatever file they are."""
+    found = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for name in sorted(state):
+        value = state[name].detach().cpu().contiguous()
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        found.update(value.view(-1).numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
+def in_words(meta: Mapping[str, Any]) -> str:
+    """A model in a few words, of what its checkpoint says of itself."""
+    model = meta["model"]
+    parts = [model["_target_"].rpartition(".")[2]]
+    if "reid" in model:
+        parts.append(model["reid"]["backbone"])
+    return f"{', '.join(parts)}, trained on {' + '.join([meta['dataset']['name'], *meta['joined']])}"

@@ -1,0 +1,61 @@
+"""psnet embed, as people type it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from psnet.cli import main
+from psnet.embedder import read_table
+
+
+def test_a_folder(checkpoint: Path, crops: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    (crops / "broken.jpg").write_bytes(b"")
+    out = tmp_path / "e.npz"
+    with caplog.at_level("INFO"):
+        main(
+            ["embed", str(crops), "--model", str(checkpoint), "--out", str(out), "--names", r"(?P<pid>\d+)_c|(?P<x>b)"]
+        )
+    assert "PSHRNet, hrnet_w18_small, trained on mlr_synthetic" in caplog.text
+    assert f"{out}: 8 images" in caplog.text
+    assert "1 images could not be read, and are left out:\n    broken.jpg: empty file" in caplog.text
+    assert len(read_table(out)) == 8
+
+
+def test_published_names_and_parquet(checkpoint: Path, crops: Path, tmp_path: Path):
+    out = tmp_path / "e.parquet"
+    main(["embed", str(crops), "--model", str(checkpoint), "--out", str(out), "--names", "market", "--part", "neck"])
+    found = read_table(out)
+    assert found.columns["pid"].tolist() == [0, 2, 4, 6, 1, 3, 5, 7]
+    assert found.columns["camid"].tolist() == [1] * 4 + [2] * 4
+    assert found.made_by.part == "neck"
+
+
+def test_a_list(checkpoint: Path, crops: Path, tmp_path: Path):
+    files = sorted(file.relative_to(crops).as_posix() for file in crops.rglob("*.*"))
+    (crops / "list.csv").write_text("path,place\n" + "".join(f"{file},{file[:4]}\n" for file in files[:3]))
+    main(["embed", str(crops / "list.csv"), "--model", str(checkpoint), "--out", str(tmp_path / "e.npz")])
+    assert read_table(tmp_path / "e.npz").columns["place"].tolist() == ["cam0"] * 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["no/where"], r"none of 1 images can be read: no/where \(No such file"),
+        (["{crops}", "--out", "e.txt"], "e.txt ends in '.txt'"),
+        (["{crops}", "--names", "markt"], "has no named group"),
+        (["{crops}", "--model", "no.ckpt"], "checkpoint no.ckpt does not exist"),
+        (["{crops}", "--model", "none"], "there is no folder none, nor is it a name on the hub"),
+        (["{crops}", "--precision", "half"], "precision='half' must be auto or one of"),
+        (["{crops}", "--out", "/proc/e.npz"], "/proc/e.npz cannot be written"),
+    ],
+)
+def test_errors_are_one_line(
+    checkpoint: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=rf"^error: .*{message}") as stop:
+        main(["embed", "--model", str(checkpoint), *(word.format(crops=crops) for word in words)])
+    assert "\n" not in str(stop.value)
+    assert [file.name for file in tmp_path.iterdir()] == ["crops"]
