@@ -38,13 +38,14 @@ ALLOWED: dict[str, set[str]] = {
     "embedder": {"embedder", "assembly", "checkpoint", "calibration", "data", "embeddings"}
     | {"precision", "progress", "tasks", "atomic"},
     "calibration": {"calibration", "embeddings", "metrics", "atomic"},
+    "gallery": {"gallery", "embedder", "embeddings", "calibration", "data", "atomic"},
     "differences": set(),
     "phases": {"configuration", "checkpoint", "data", "processes", "differences", "run_folder"},
     "record": {"phases", "checkpoint", "data"},
     "run_folder": {"configuration", "checkpoint", "differences", "atomic"},
     "sweep": {"command_line", "configuration", "record", "run_folder", "data", "atomic"},
     "table": {"table", "report", "loggers", "differences", "atomic"},
-    "cli": {"cli", "configuration", "data", "table", "scoring", "embedder", "calibration"},
+    "cli": {"cli", "configuration", "data", "table", "scoring", "embedder", "calibration", "gallery"},
     "__init__": {"embedder"},
 }
 """Ours, by the first name below psnet. "psnet" is the package itself, which has the version."""
@@ -59,7 +60,9 @@ ROOMS_OF = {
     "torchmetrics": {"metrics"},
     "numba": {"metrics"},
     "jinja2": {"report"},
-    "pyarrow": {"embeddings/parquet_file"},
+    "pyarrow": {"embeddings/parquet_file", "gallery/lance"},
+    "lancedb": {"gallery/lance"},
+    "pymilvus": {"gallery/milvus"},
     "safetensors": {"embedder/model_folder"},
     "huggingface_hub": {"embedder/model_folder"},
     "scipy": {"embeddings/mat_file"},

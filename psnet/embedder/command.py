@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from psnet.atomic import write_whole
 from psnet.calibration.kept import place_of
 from psnet.checkpoint import read_checkpoint
 from psnet.embedder.embedder import NAMED, Embedder
-from psnet.embedder.given import listed
+from psnet.embedder.given import Listing, listed
 from psnet.embedder.image_table import OWN, Failed, ImageTable, checked
 from psnet.embedder.labels import labels_of, read_list
 from psnet.embedder.model_folder import fetch, read_folder, write_folder
@@ -32,14 +33,15 @@ def embed(images: Sequence[str], embedder: Embedder, out: Path, names: str | Non
     """Embed, write, and say what came of it.
 
     Args:
-        images: paths, folders, patterns, or one CSV file, see `read_list`. names: see `labels_of`.
+        images, names: see `listing_of`.
 
     Raises:
         EmbedderError: and what `Embedder.embed` raises.
     """
     checked(out)
+    listing = listing_of(images, names)
     log.info("%s", embedder.made_by)
-    table = embed_files(images, embedder, names, batch_size)
+    table = embedder.embed(listing, batch_size=batch_size)
     table.save(out)
     known = [name for name in table.columns if name not in OWN]
     also = f", and {', '.join(known)}" if known else ""
@@ -48,16 +50,23 @@ def embed(images: Sequence[str], embedder: Embedder, out: Path, names: str | Non
     return table
 
 
-def embed_files(images: Sequence[str], embedder: Embedder, names: str | None, batch_size: int) -> ImageTable:
-    """What people name on a command line."""
+def listing_of(images: Sequence[str], names: str | None) -> Listing:
+    """What people name on a command line: paths, folders, patterns, or one CSV file, see `read_list`.
+
+    Args:
+        names: see `labels_of`.
+
+    Raises:
+        EmbedderError: nothing is there, or a list or pattern cannot be used.
+    """
     if len(images) == 1 and images[0].endswith(".csv"):
         paths, columns = read_list(images[0])
-        if names is not None:
-            columns |= labels_of([path.as_posix() for path in paths], names)
-        return embedder.embed(paths, columns=columns, batch_size=batch_size)
-    one = images[0] if len(images) == 1 else list(images)
-    columns = {} if names is None else labels_of([given.name for given in listed(one)[0]], names)
-    return embedder.embed(one, columns=columns, batch_size=batch_size)
+        listing = listed(paths)
+    else:
+        listing, columns = listed(images[0] if len(images) == 1 else images), {}
+    if names is not None:
+        columns |= labels_of([given.name for given in listing.given], names)
+    return replace(listing, columns=columns)
 
 
 def tell_failed(failed: Sequence[Failed]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
@@ -22,7 +23,7 @@ from psnet.data.images import ImageError, stack
 from psnet.data.preprocess import Preprocess
 from psnet.embedder.engine import TorchEngine
 from psnet.embedder.errors import EmbedderError
-from psnet.embedder.given import Color, Given, Images, Loaded, listed, reason
+from psnet.embedder.given import Color, Given, Images, Listing, Loaded, listed, reason
 from psnet.embedder.image_table import Failed, ImageTable
 from psnet.embedder.labels import check_columns
 from psnet.embedder.model_folder import fetch, read_folder
@@ -113,7 +114,7 @@ class Embedder:
 
     def embed(
         self,
-        images: Images,
+        images: Images | Listing,
         *,
         color: Color | None = None,
         columns: Mapping[str, Any] | None = None,
@@ -131,33 +132,52 @@ class Embedder:
         Raises:
             EmbedderError: nothing is given, or none of it can be read, or something else is no image at all.
         """
+        listing = images if isinstance(images, Listing) else listed(images, color)
+        if columns:
+            listing = replace(listing, columns=check_columns(columns, len(listing)))
+        (table,) = self.stream(listing, len(listing), batch_size, progress)
+        if not len(table):
+            named = ", ".join(f"{one.path} ({one.reason})" for one in table.failed[:NAMED])
+            raise EmbedderError(f"none of {len(listing):,} images can be read: {named}")
+        return table
+
+    def stream(
+        self, listing: Listing, at_once: int, batch_size: int = 32, progress: bool = True
+    ) -> Iterator[ImageTable]:
+        """Tables of so many images at once, some of which may have failed; for more than memory holds.
+
+        Args:
+            Others as of `embed`.
+        """
         if batch_size < 1:
             raise EmbedderError(f"batch_size={batch_size} must be at least 1")
-        given, root = listed(images, color)
-        known = check_columns(columns or {}, len(given))
+        loaded = self._loaded(listing.given, 2 * batch_size)
+        loaded = shown(loaded, len(listing), "Embedding") if progress else loaded
+        for begin in range(0, len(listing), at_once):
+            part = listing.rows(range(begin, min(begin + at_once, len(listing))))
+            yield self._table(part, islice(loaded, len(part)), batch_size)
+
+    def _table(self, listing: Listing, loaded: Iterator[Loaded | Exception], batch_size: int) -> ImageTable:
         embedding: list[Tensor] = []
-        rows, sizes, hashes, failed = [], [], [], []
-        loaded = self._loaded(given, 2 * batch_size)
-        numbered = enumerate(shown(loaded, len(given), "Embedding") if progress else loaded)
+        failed, rows, sizes, hashes = [], [], [], []
+        numbered = enumerate(loaded)
         while chunk := list(islice(numbered, batch_size)):
             good = [(row, one) for row, one in chunk if isinstance(one, Loaded)]
-            failed += [Failed(given[row].name, reason(one)) for row, one in chunk if isinstance(one, Exception)]
+            failed += [Failed(listing.given[row].name, reason(one)) for row, one in chunk if isinstance(one, Exception)]
             if good:
                 embedding.append(self._embed([one.image for _, one in good]))
             rows += [row for row, _ in good]
             sizes += [tuple(one.image.shape[1:]) for _, one in good]
             hashes += [one.sha256 for _, one in good]
-        if not rows:
-            named = ", ".join(f"{one.path} ({one.reason})" for one in failed[:NAMED])
-            raise EmbedderError(f"none of {len(given):,} images can be read: {named}")
+        made = torch.cat(embedding).numpy() if rows else np.empty((0, self.made_by.dimensions), np.float32)
         own = {
-            "path": np.array([given[row].name for row in rows]),
-            "width": np.array([width for _, width in sizes]),
-            "height": np.array([height for height, _ in sizes]),
-            "sha256": np.array(hashes),
+            "path": np.array([listing.given[row].name for row in rows], dtype=np.str_),
+            "width": np.array([width for _, width in sizes], dtype=np.int64),
+            "height": np.array([height for height, _ in sizes], dtype=np.int64),
+            "sha256": np.array(hashes, dtype=np.str_),
         }
-        others = {name: values[rows] for name, values in known.items()}
-        return ImageTable(torch.cat(embedding).numpy(), own | others, self.made_by, root, tuple(failed))
+        others = {name: values[rows] for name, values in listing.columns.items()}
+        return ImageTable(made, own | others, self.made_by, listing.root, tuple(failed))
 
     @property
     def threshold(self) -> Threshold | None:

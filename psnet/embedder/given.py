@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -40,14 +40,33 @@ class Loaded(NamedTuple):
 
 @dataclass(frozen=True)
 class Given:
-    """One image. name: of its file, or "image 0". load: raises ImageError or OSError where it cannot be had."""
+    """One image. name: of its file, or "image 0". load: raises ImageError or OSError where it cannot be had. file: None
+    of an image in memory."""
 
     name: str
     load: Callable[[], Loaded]
+    file: Path | None = None
 
 
-def listed(images: Images, color: Color | None = None) -> tuple[list[Given], str]:
-    """All images one by one; and the folder that their names begin in: the one folder given, else "".
+@dataclass(frozen=True)
+class Listing:
+    """Images one by one. root: the folder that their names begin in, "" where they are complete. columns: what is known
+    of them, (N,) each."""
+
+    given: Sequence[Given]
+    root: str = ""
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    def rows(self, chosen: Sequence[int]) -> Listing:
+        columns = {name: values[list(chosen)] for name, values in self.columns.items()}
+        return Listing([self.given[row] for row in chosen], self.root, columns)
+
+
+def listed(images: Images, color: Color | None = None) -> Listing:
+    """All images one by one.
 
     Files of a folder are taken in the order of their paths, without what is no image and lies beside images
     everywhere (hidden files, notes, thumbnails' lists).
@@ -64,8 +83,8 @@ def listed(images: Images, color: Color | None = None) -> tuple[list[Given], str
     found = list(_walk(images, color, below=alone))
     if not found:
         raise EmbedderError(f"there is no image in {images if isinstance(images, (str, Path)) else 'what is given'}")
-    numbered = [Given(one.name or f"image {number}", one.load) for number, one in enumerate(found)]
-    return numbered, str(images) if alone else ""
+    numbered = [replace(one, name=one.name or f"image {number}") for number, one in enumerate(found)]
+    return Listing(numbered, str(images) if alone else "")
 
 
 def _walk(images: Any, color: Color | None, below: bool = False) -> Iterator[Given]:
@@ -112,7 +131,7 @@ def _below(folder: Path) -> list[Path]:
 
 
 def _file(path: Path, name: Path) -> Given:
-    return Given(name.as_posix(), partial(_read, path))
+    return Given(name.as_posix(), partial(_read, path), path)
 
 
 def _read(path: Path) -> Loaded:

@@ -17,7 +17,7 @@ from psnet.embedder.image_table import OWN
 
 Columns = dict[str, NDArray[Any]]
 
-KEPT = {*OWN, "embedding", "made_by", "root", "split", "num_query"}
+KEPT = {*OWN, "id", "embedding", "made_by", "root", "split", "num_query"}
 """Names that mean something else in a table of embeddings."""
 
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})")

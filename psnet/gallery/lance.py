@@ -1,0 +1,153 @@
+"""A gallery in a folder, by LanceDB: no server; each addition is a version of its own, so no crash leaves half of one.
+
+Chosen among embedded engines by `python -m benchmarks.galleries`; docs/gallery.md has the figures and the reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from psnet.gallery.conditions import Condition
+from psnet.gallery.errors import GalleryError
+from psnet.gallery.gallery import ID, VECTOR, About, Gallery
+
+TABLE = "images"
+
+ABOUT = b"psnet"
+"""Key of the schema's metadata."""
+
+TRIES = 20
+"""Of a change that meets one of another process, before it is given up."""
+
+INDEXED_FROM = 100_000
+"""Images. Fewer are compared one by one, exactly."""
+
+REFINED = 20
+"""So many times as many candidates as asked for are taken from an index, and compared exactly."""
+
+KEPT = timedelta(hours=1)
+"""Versions that a search of another process may still be reading."""
+
+
+def connect(uri: str) -> Any:
+    """The database.
+
+    Raises:
+        GalleryError: LanceDB is not installed.
+    """
+    try:
+        import lancedb
+    except ImportError as error:
+        raise GalleryError(f"{uri}: a gallery needs LanceDB; install it with pip install 'psnet[gallery]'") from error
+    return lancedb.connect(uri)
+
+
+class LanceGallery(Gallery):
+    """See `Gallery`. table: an open one of LanceDB."""
+
+    def __init__(self, uri: str, about: About, table: Any) -> None:
+        super().__init__(uri, about)
+        self._table = table
+
+    @staticmethod
+    def is_there(uri: str) -> bool:
+        return Path(uri, f"{TABLE}.lance").is_dir()
+
+    @classmethod
+    def open(cls, uri: str) -> LanceGallery:
+        """
+        Raises:
+            GalleryError: there is none, or it cannot be read.
+        """
+        if not cls.is_there(uri):
+            raise GalleryError(f"there is no gallery {uri}; make one with psnet index")
+        try:
+            table = connect(uri).open_table(TABLE)
+            about = About.from_json((table.schema.metadata or {})[ABOUT].decode())
+        except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
+            raise GalleryError(f"{uri} is no gallery of psnet, or is damaged ({_short(error)})") from error
+        return cls(uri, about, table)
+
+    @classmethod
+    def create(cls, uri: str, about: About) -> LanceGallery:
+        """An empty one; one that is there is opened."""
+        import pyarrow as pa
+
+        kinds = {"int": pa.int64(), "float": pa.float64(), "str": pa.string()}
+        fields = [pa.field(ID, pa.string()), pa.field(VECTOR, pa.list_(pa.float32(), about.made_by.dimensions))]
+        fields += [pa.field(name, kinds[kind]) for name, kind in about.columns.items()]
+        schema = pa.schema(fields, metadata={ABOUT: about.as_json()})
+        if cls.is_there(uri):
+            return cls.open(uri)
+        try:
+            return cls(uri, about, connect(uri).create_table(TABLE, schema=schema))
+        except ValueError:  # another process was quicker
+            return cls.open(uri)
+
+    def __len__(self) -> int:
+        self._table.checkout_latest()
+        return int(self._table.count_rows())
+
+    def _put(self, ids: NDArray[np.str_], embedding: NDArray[np.float32], columns: Mapping[str, NDArray[Any]]) -> None:
+        import pyarrow as pa
+
+        numbers = pa.array(np.ascontiguousarray(embedding, dtype=np.float32).reshape(-1))
+        vectors = pa.FixedSizeListArray.from_arrays(numbers, embedding.shape[1])
+        arrays = {ID: pa.array(ids), VECTOR: vectors, **{name: pa.array(values) for name, values in columns.items()}}
+        rows = pa.table({field.name: arrays[field.name].cast(field.type) for field in self._table.schema})
+        put = self._table.merge_insert(ID).when_matched_update_all().when_not_matched_insert_all()
+        self._again(lambda: put.execute(rows))
+
+    def _nearest(self, query: NDArray[np.float32], k: int, where: Sequence[Condition]) -> Sequence[Mapping[str, Any]]:
+        self._table.checkout_latest()
+        asked = self._table.search(query, vector_column_name=VECTOR).distance_type("cosine").limit(k)
+        if where:
+            asked = asked.where(_sql(where), prefilter=True)
+        found: list[dict[str, Any]] = asked.refine_factor(REFINED).to_list()
+        return found
+
+    def delete(self, where: Sequence[Condition]) -> int:
+        return int(self._again(lambda: self._table.delete(_sql(where))).num_deleted_rows)
+
+    def digests(self) -> dict[str, str]:
+        self._table.checkout_latest()
+        rows = self._table.search().select([ID, "sha256"]).limit(len(self)).to_arrow()
+        return dict(zip(rows[ID].to_pylist(), rows["sha256"].to_pylist(), strict=True))
+
+    def tidy(self) -> None:
+        """Fragments are joined; large galleries get an index, or their index what was added since."""
+        if len(self) >= INDEXED_FROM and not any(VECTOR in index.columns for index in self._table.list_indices()):
+            from lancedb.index import IvfPq
+
+            self._again(lambda: self._table.create_index(VECTOR, config=IvfPq(distance_type="cosine")))
+        self._again(lambda: self._table.optimize(cleanup_older_than=KEPT))
+
+    def _again(self, change: Any) -> Any:
+        """A change; tried again where another process was quicker."""
+        tries = TRIES
+        while True:
+            self._table.checkout_latest()
+            try:
+                return change()
+            except (RuntimeError, OSError) as error:
+                tries -= 1
+                if "onflict" not in str(error) or not tries:
+                    raise GalleryError(f"{self.uri} could not be changed ({_short(error)})") from error
+
+
+def _sql(where: Sequence[Condition]) -> str:
+    return " AND ".join(f"`{one.column}` {one.sign} {_literal(one.value)}" for one in where) or "true"
+
+
+def _literal(value: object) -> str:
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
+
+
+def _short(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200] or type(error).__name__
