@@ -62,6 +62,7 @@ ROOMS_OF = {
     "jinja2": {"report"},
     "pyarrow": {"embeddings/parquet_file", "gallery/lance"},
     "lancedb": {"gallery/lance"},
+    "captum": {"embedder/explain"},
     "pymilvus": {"gallery/milvus"},
     "safetensors": {"embedder/model_folder"},
     "huggingface_hub": {"embedder/model_folder"},

@@ -48,6 +48,7 @@ NOT_RUN = {
 BETWEEN = [name for name in FORMS if name not in ("plain", DEFAULT)]
 SMALL = {
     "benchmarks.crashes": ["--kills", "1"],
+    "benchmarks.galleries": ["--images", "300", "--dimensions", "16", "--queries", "3", "--kills", "1"],
     "benchmarks.loading": ["--batches", "1", "--rounds", "1"],
     "benchmarks.training": ["--model", "ps_hrnet_demo", "--rounds", "1", "--losses", "1", "--without", *BETWEEN],
     "benchmarks.evaluation": ["--queries", "40", "--gallery", "200", "--rounds", "1"],
@@ -72,6 +73,7 @@ TRAIN = [words[2:] for words in COMMANDS if words[:2] == ["python", "train.py"]]
 REPORTED = {tuple(words[2:]) for words in typed(ROOT / "docs" / "results.md")}
 """How figures were made: the same jobs with many values of the same settings. They are composed, not run."""
 PSNET = [words[1:] for words in COMMANDS if words[0] == "psnet"]
+USES_A_MODEL = ("embed", "index", "search", "gallery", "calibrate", "compare", "export")
 MODULES = list({words[2]: words[2:] for words in reversed(COMMANDS) if words[:2] == ["python", "-m"]}.values())
 """One command of each; the others ask for other sizes, and here all are small."""
 EVALUATE = [words[2:] for words in COMMANDS if words[:2] == ["python", "evaluate.py"]]
@@ -254,8 +256,9 @@ def test_modules_run(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: 
 @pytest.mark.parametrize("words", PSNET, ids=named)
 def test_psnet_commands_run(words: list[str], place: Path, drawn: Path):
     needs(words)
-    for checkpoint in (word for word in words if word.endswith(".ckpt")):
+    if words[0] in USES_A_MODEL:
         needs(["viper"])
+        checkpoint = next((word for word in words if word.endswith(".ckpt")), "outputs/2026-01-31/12-00-00/last.ckpt")
         finished_run(place, drawn, checkpoint)
         prepare(words, checkpoint)
     if words[0] == "score":
@@ -278,6 +281,8 @@ def prepare(words: list[str], checkpoint: str) -> None:
             psnet(["embed", folder, "--model", checkpoint, "--out", f"{side}.npz", *names])
     if words[0] == "compare":
         psnet(["calibrate", "query.npz", "gallery.npz", "--model", checkpoint, "--far", "0.1"])
+    if words[0] in ("search", "gallery"):
+        psnet(["index", "crops", "--gallery", "crops.gallery", "--model", checkpoint, *names])
 
 
 def embeddings(file: Path) -> None:

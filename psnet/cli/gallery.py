@@ -65,8 +65,10 @@ def run_search(given: argparse.Namespace) -> None:
     from psnet.embedder.command import open_model
     from psnet.gallery import open_gallery
     from psnet.gallery.command import print_hits, search
-    from psnet.gallery.picture import write_picture
+    from psnet.gallery.picture import checked, write_picture
 
+    if given.picture is not None:
+        checked(given.picture)
     gallery = open_gallery(given.gallery)
     about = gallery.about
     embedder = open_model(given.model or about.model, about.made_by.part, given.device, given.precision)

@@ -31,10 +31,24 @@ def write_picture(path: Path, query: Path, hits: Sequence[Hit]) -> Path:
     Raises:
         GalleryError: another ending. WriteError: it cannot be written.
     """
+    return save(checked(path), draw(query, hits))
+
+
+def checked(path: Path) -> Path:
+    """One that a picture can be written to.
+
+    Raises:
+        GalleryError: it ends otherwise.
+    """
     if path.suffix.lower() not in FORMATS:
         raise GalleryError(f"{path} ends in {path.suffix!r}; end it in {', '.join(FORMATS)}")
+    return path
+
+
+def save(path: Path, picture: Image.Image) -> Path:
+    """Whole or not at all. Returns the path."""
     file = BytesIO()
-    draw(query, hits).save(file, FORMATS[path.suffix.lower()], quality=92)
+    picture.save(file, FORMATS[path.suffix.lower()], quality=92)
     return write_whole(path, file.getvalue())
 
 

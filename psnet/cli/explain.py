@@ -1,0 +1,32 @@
+"""psnet explain"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from psnet.cli.embed import add_model
+
+
+def add_to(commands: Any) -> None:
+    explain = commands.add_parser("explain", help="show which regions of two images made their score")
+    explain.add_argument("query")
+    explain.add_argument("match")
+    add_model(explain)
+    explain.add_argument("--out", type=Path, default=Path("explained.png"), help=".png or .jpg; explained.png")
+    explain.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> None:
+    from psnet.configuration import USER_ERRORS
+    from psnet.embedder.command import open_model
+    from psnet.gallery.explanation import write_explanation
+
+    try:
+        embedder = open_model(given.model, given.part, given.device, given.precision)
+        score = write_explanation(given.out, embedder, Path(given.query), Path(given.match))
+        print(f"{score:.4f}, {given.out}")
+    except (*USER_ERRORS, ValueError, OSError) as error:
+        sys.exit(f"error: {error}")

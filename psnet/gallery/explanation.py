@@ -1,0 +1,63 @@
+"""Two images and the regions that made their score, as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from psnet.data.images import Filter, from_pillow, read_image, resize, to_pillow
+from psnet.embedder import Embedder
+from psnet.embedder.explain import explain
+from psnet.gallery.picture import GAP, PAPER, checked, save
+
+HEIGHT = 512
+"""Of each image as shown, pixels."""
+
+STRONGEST = 0.75
+"""Share of the colour where a map is 1."""
+
+COLOUR = (255, 70, 0)
+
+
+def write_explanation(path: Path, embedder: Embedder, query: Path, match: Path) -> float:
+    """Each image beside itself with its regions in colour: the stronger, the more they speak for the match.
+
+    Args:
+        path: of a PNG or JPEG.
+
+    Returns:
+        The cosine of the two.
+
+    Raises:
+        GalleryError: the path ends otherwise. ImageError, OSError: an image cannot be read. EmbedderError: see
+            `explain`.
+    """
+    checked(path)
+    images = [read_image(file) for file in (query, match)]
+    maps = explain(embedder, *images)
+    one, other = embedder.embed(images, progress=False).embedding
+    save(path, draw(images, maps))
+    return float(one @ other)
+
+
+def draw(images: list[Tensor], maps: tuple[Tensor, Tensor]) -> Image.Image:
+    """images: uint8 (3, H, W) of any size. maps: (h, w) in [0, 1] each."""
+    cells = [cell for image, strength in zip(images, maps, strict=True) for cell in _pair(image, strength)]
+    size = (GAP + sum(cell.width + GAP for cell in cells), HEIGHT + 2 * GAP)
+    whole, left = Image.new("RGB", size, PAPER), GAP
+    for cell in cells:
+        whole.paste(cell, (left, GAP))
+        left += cell.width + GAP
+    return whole
+
+
+def _pair(image: Tensor, strength: Tensor) -> tuple[Image.Image, Image.Image]:
+    size = (HEIGHT, max(1, round(HEIGHT * image.shape[2] / image.shape[1])))
+    plain = resize(image, size, Filter.BILINEAR)
+    grey = from_pillow(Image.fromarray((strength.numpy() * 255).round().astype(np.uint8)).convert("RGB"))
+    share = STRONGEST * resize(grey, size, Filter.BILINEAR)[:1].float() / 255
+    colour = share.new_tensor(COLOUR).view(3, 1, 1)
+    return to_pillow(plain), to_pillow(((1 - share) * plain + share * colour).round().byte())
