@@ -40,7 +40,9 @@ SEARCHED = 20
 
 FULL_SIZE = "hours of a GPU"
 ROWS, SPLITS = "experiment=id,id_sr,id_sr_ps", "dataset.source.protocol.split=range(10)"
+SLURM = "hydra/launcher=submitit_slurm hydra.launcher.gpus_per_node=1 hydra.launcher.timeout_min=600"
 NOT_RUN = {
+    f"python train.py -m dataset=mlr_viper {ROWS} {SPLITS} {SLURM} hydra.sweep.dir=/shared/viper": FULL_SIZE,
     "python train.py dataset=mlr_market model=ps_hrnet": FULL_SIZE,
     f"python train.py -m dataset=mlr_viper {ROWS} {SPLITS}": FULL_SIZE,
     f"python train.py -m dataset=mlr_market,mlr_cuhk03,mlr_viper,mlr_duke,caviar {ROWS} {SPLITS}": FULL_SIZE,
@@ -92,7 +94,8 @@ def jobs(words: list[str]) -> list[list[str]]:
     ten splits, the first and the last."""
     parser = OverridesParser.create()
     choices = []
-    for override in parser.parse_overrides([word for word in words if word != "-m"]):
+    of_jobs = [word for word in words if word != "-m" and not re.match(r"hydra[./]launcher", word)]
+    for override in parser.parse_overrides(of_jobs):
         if override.is_sweep_override():
             values = list(override.sweep_string_iterator())
             values = [values[0], values[-1]] if values[-1].isdigit() else values
@@ -281,6 +284,8 @@ def prepare(words: list[str], checkpoint: str) -> None:
             psnet(["embed", folder, "--model", checkpoint, "--out", f"{side}.npz", *names])
     if words[0] == "compare":
         psnet(["calibrate", "query.npz", "gallery.npz", "--model", checkpoint, "--far", "0.1"])
+    if words[1].startswith("viper_mlr/") and not Path("viper_mlr").exists():
+        psnet(["build-mlr", "viper_mlr", "dataset=mlr_viper"])
     if words[0] in ("search", "gallery"):
         psnet(["index", "crops", "--gallery", "crops.gallery", "--model", checkpoint, *names])
 

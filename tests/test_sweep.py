@@ -212,7 +212,7 @@ def test_going_on_by_itself_needs_a_folder():
 
 @pytest.mark.slow
 def test_a_whole_sweep(tmp_path: Path, drawn: Path):
-    """Two jobs that train and two that cannot; the same command again finds the first two done."""
+    """Two jobs that train and one that cannot; the same command again, by submitit, finds the first two done."""
     folder = tmp_path / "sweep"
     ran = swept(folder, drawn, "model.view=low,high,up", "+trainer.limit_test_batches=1.0")
     assert ran.returncode == 1
@@ -224,8 +224,11 @@ def test_a_whole_sweep(tmp_path: Path, drawn: Path):
     assert any("model.view='up' must be high" in found["reason"] for found in outcomes.values())
     before = {file: file.stat().st_mtime_ns for file in folder.rglob(METRICS)}
     assert len(before) == 2
-    again = swept(folder, drawn, "model.view=low,high,up", "+trainer.limit_test_batches=1.0")
-    assert again.stdout.count("finished already") == 2
+    apart = ["hydra/launcher=submitit_local", f"hydra.launcher.submitit_folder={tmp_path / 'jobs'}"]
+    again = swept(folder, drawn, "model.view=low,high,up", "+trainer.limit_test_batches=1.0", *apart)
+    said = "".join(file.read_text() for file in (tmp_path / "jobs").glob("*_log.out"))
+    assert said.count("finished already") == 2
+    assert "error: 1 of 3 jobs failed" in again.stderr
     assert before == {file: file.stat().st_mtime_ns for file in folder.rglob(METRICS)}
 
 
