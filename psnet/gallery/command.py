@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -37,7 +38,7 @@ def index(listing: Listing, embedder: Embedder, uri: str, model: str, batch_size
     Raises:
         GalleryError, EmbedderError.
     """
-    gallery = None
+    gallery, listing = None, _anchored(listing)
     if is_there(uri):
         gallery = open_gallery(uri)
         gallery.check(embedder.made_by)
@@ -54,6 +55,14 @@ def index(listing: Listing, embedder: Embedder, uri: str, model: str, batch_size
     gallery.tidy()
     log.info("%s: %s images added, %s in all", uri, f"{len(listing) - len(failed):,}", f"{len(gallery):,}")
     return gallery
+
+
+def _anchored(listing: Listing) -> Listing:
+    """By paths that mean the same wherever the program runs."""
+    if listing.root:
+        return replace(listing, root=Path(listing.root).resolve().as_posix())
+    given = [replace(one, name=Path(one.name).absolute().as_posix()) for one in listing.given]
+    return replace(listing, given=given)
 
 
 def _new(listing: Listing, gallery: Gallery) -> Listing:

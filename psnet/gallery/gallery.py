@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,8 +59,8 @@ class About:
 class Gallery(ABC):
     """Images of one model, that can be added, deleted and searched by several processes at once.
 
-    An image is known by its root and path: adding it again replaces it. What was added is there for good when `add`
-    returns, whatever kills the process then; what a killed process was adding is there whole or not at all.
+    An image is known by its root and path together: adding it again replaces it. What was added is there for good when
+    `add` returns, whatever kills the process then; what a killed process was adding is there whole or not at all.
     """
 
     def __init__(self, uri: str, about: About) -> None:
@@ -154,8 +155,8 @@ class Gallery(ABC):
 
 
 def id_of(root: str, path: str) -> str:
-    """By which an image is known: 32 hexadecimal digits."""
-    return hashlib.sha256(f"{root}\0{path}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    """By which an image is known, however much of its path is the root: 32 hexadecimal digits."""
+    return hashlib.sha256(Path(root, path).as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def _type(name: str, values: NDArray[Any]) -> type:

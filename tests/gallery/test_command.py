@@ -94,6 +94,25 @@ def test_what_is_there_is_not_embedded_again(
     assert hit.columns["sha256"] == found.columns["sha256"][0]
 
 
+def test_an_image_is_the_same_from_wherever_it_is_named(
+    gallery: str,
+    crops: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    monkeypatch.chdir(crops.parent)
+    rest = ["--gallery", gallery, "--model", str(checkpoint), "--names", NAMES.replace("^", "")]
+    with caplog.at_level("INFO"):
+        main(["index", "crops/../crops", *rest])
+        assert "0 images added, 8 in all" in caplog.text
+        main(["index", "crops/cam0/0000_c1s1_000000_00.png", *rest])
+        monkeypatch.chdir(crops)
+        main(["index", "cam0/0000_c1s1_000000_00.png", *rest])
+    assert caplog.text.count("0 images added, 8 in all") == 3
+
+
 def test_what_cannot_be_read_is_named(crops: Path, checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     (crops / "cam0" / "9999_c1.jpg").write_bytes(b"")
     with caplog.at_level("INFO"):
