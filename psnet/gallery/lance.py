@@ -28,8 +28,12 @@ TRIES = 20
 INDEXED_FROM = 100_000
 """Images. Fewer are compared one by one, exactly."""
 
-REFINED = 20
-"""So many times as many candidates as asked for are taken from an index, and compared exactly."""
+PROBES = 4096
+"""Parts of an index that are looked at: all, as people lie too far apart for few. Its codes are 32 bytes an image."""
+
+REFINED = 200
+"""So many times as many candidates as asked for are taken from an index, and compared exactly. With a million drawn
+images of 512 numbers and 10 asked for, recall was 0.99 so, 0.53 with LanceDB's 20 parts and 20 times as many."""
 
 KEPT = timedelta(hours=1)
 """Versions that a search of another process may still be reading."""
@@ -109,7 +113,7 @@ class LanceGallery(Gallery):
         asked = self._table.search(query, vector_column_name=VECTOR).distance_type("cosine").limit(k)
         if where:
             asked = asked.where(_sql(where), prefilter=True)
-        found: list[dict[str, Any]] = asked.refine_factor(REFINED).to_list()
+        found: list[dict[str, Any]] = asked.nprobes(PROBES).refine_factor(REFINED).to_list()
         return found
 
     def delete(self, where: Sequence[Condition]) -> int:
