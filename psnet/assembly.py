@@ -52,12 +52,15 @@ def trained_task(content: Mapping[str, Any], trusted: Collection[str] = ()) -> T
         content: of the checkpoint, see `read_checkpoint`. trusted: see `check_ours`.
 
     Raises:
-        CheckpointError: see `check_ours`.
+        CheckpointError: see `check_ours`; or the weights do not fit.
     """
     model = without_weights(content["psnet"]["model"])
     check_ours(model, trusted)
     task = build_task(model)
-    task.load_state_dict(content["state_dict"])
+    try:
+        task.load_state_dict(content["state_dict"])
+    except RuntimeError as error:
+        raise CheckpointError(f"the weights do not fit the model that their file describes ({error})") from error
     return task.eval().requires_grad_(False)
 
 
@@ -70,23 +73,33 @@ def check_ours(model: Mapping[str, Any], trusted: Collection[str] = ()) -> None:
     Raises:
         CheckpointError: it names something else.
     """
-    for target in _targets(_own(model)):
-        if target not in OURS and target not in trusted:
+    for key, value in _entries(_own(model)):
+        if isinstance(value, str) and "${" in value:
             raise CheckpointError(
-                f"the model is built by {target}, which is no network of psnet: that would run code from elsewhere. If "
-                f"it is yours, say so: trusted=[{target!r}]"
+                f"the model's setting {key}={value!r} is to be worked out when it is read: that would run code from "
+                "elsewhere. Give a file with plain values"
             )
+        if key == "_target_" and value not in OURS and value not in trusted:
+            raise CheckpointError(
+                f"the model is built by {value}, which is no network of psnet: that would run code from elsewhere. If "
+                f"it is yours, say so in Python: trusted=[{value!r}]"
+            )
+        if key.startswith("_") and key != "_target_":
+            raise CheckpointError(f"the model's settings have {key}={value!r}, which is none of a network")
 
 
 def _own(model: Mapping[str, Any], replaced: Collection[str] = ()) -> dict[str, Any]:
     return {key: value for key, value in model.items() if key not in NOT_OF_THE_TASK and key not in replaced}
 
 
-def _targets(settings: Any) -> Iterator[str]:
+def _entries(settings: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and values at any depth; names are values too, as they may be worked out as well."""
     if isinstance(settings, Mapping):
-        if "_target_" in settings:
-            yield str(settings["_target_"])
-        settings = list(settings.values())
-    if isinstance(settings, (list, tuple)):
+        for name, value in settings.items():
+            yield "", str(name)
+            yield from _entries(value, str(name))
+    elif isinstance(settings, (list, tuple)):
         for value in settings:
-            yield from _targets(value)
+            yield from _entries(value, key)
+    else:
+        yield key, settings

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from PIL import Image
 
 import psnet
 from psnet.data.manifest import Manifest
@@ -53,13 +54,24 @@ def embedder(checkpoint: Path) -> Embedder:
 
 @pytest.fixture
 def crops(tmp_path: Path, tiny: Manifest) -> Path:
-    """A folder of eight sharp images, in two folders."""
+    """A folder of eight sharp images of people that nobody was trained on, in two folders."""
     folder = tmp_path / "crops"
-    for number, row in enumerate([row for row in tiny.rows if not row.is_low][:8]):
+    for number, row in enumerate(tiny.split("gallery")):
         source = tiny.path(row)
         target = folder / f"cam{number % 2}" / f"{number:04d}_c{number % 2 + 1}s1_{number:06d}_00{source.suffix}"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
+    return folder
+
+
+@pytest.fixture
+def crops_again(crops: Path) -> Path:
+    """The same people in other files."""
+    folder = crops.with_name("again")
+    for file in crops.rglob("*.*"):
+        target = folder / file.relative_to(crops)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.open(file).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(target)
     return folder
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import torch
@@ -16,25 +16,31 @@ from psnet.metrics import Labels, verify
 from psnet.metrics.verification import CURVE
 
 STEP = 1e-6
-"""Thresholds are multiples of this: the cosine of the same two images, embedded in batches of other sizes, differs by
-about as much."""
+"""Thresholds are multiples of this: in 32 bits the cosine of the same two images, embedded in batches of other sizes,
+differs by about as much. In 16 bits it differs by 2e-3."""
+
+DIGEST = 16
+"""Digits of sha256 by which trained images are known, as in `psnet.data.manifest`."""
 
 BLOCK = 1 << 22
 """Pairs whose cosines are held at once."""
 
 
-def calibrate(embeddings: EmbeddingSet, far: float, junk_pid: int | None = -1) -> Threshold:
+def calibrate(
+    embeddings: EmbeddingSet, far: float, junk_pid: int | None = -1, trained: Collection[str] = ()
+) -> Threshold:
     """The lowest threshold that accepts at most a share `far` of the false pairs of a query and a gallery image.
 
     Pairs of one person and one camera take no part where cameras are known, as in evaluation.
 
     Args:
         embeddings: of people that the model has not been trained on, with the model they were made by.
-        far: false-accept rate, above 0 and below 1. junk_pid: gallery images that take no part.
+        far: false-accept rate, above 0 and below 1. junk_pid: gallery images that take no part. trained: digests of the
+            images that the model was trained on, as its checkpoint holds them.
 
     Raises:
-        CalibrationError: the rate is out of range, there are too few false pairs to tell it, no true pair, or nobody
-            knows which model made the embeddings.
+        CalibrationError: the rate is out of range, an image was trained on or is in query and gallery, there are too
+            few false pairs to tell it, no true pair, or nobody knows which model made the embeddings.
     """
     if not 0 < far < 1:
         raise CalibrationError(f"far={far} must be a share of the false pairs between 0 and 1, such as 0.001")
@@ -46,6 +52,7 @@ def calibrate(embeddings: EmbeddingSet, far: float, junk_pid: int | None = -1) -
     query, gallery = embeddings.query, embeddings.gallery
     if query.embedding is None or gallery.embedding is None:
         raise CalibrationError(f"{embeddings.source} holds distances; a threshold is made from embeddings")
+    _check_images(embeddings, trained)
     labels = _labels(query), _labels(gallery)
     images = _images(query), _images(gallery)
     try:
@@ -55,7 +62,7 @@ def calibrate(embeddings: EmbeddingSet, far: float, junk_pid: int | None = -1) -
     if math.isnan(curve.tar[0]):
         raise CalibrationError(
             f"{curve.false_pairs:,} false pairs do not tell a false-accept rate of {far:g}; give "
-            f"{math.ceil(1 / far):,} or more, or ask for a rate of {1 / curve.false_pairs:.1g} or more"
+            f"{math.ceil(1 / far):,} or more, or ask for a rate of {_rounded_up(1 / curve.false_pairs):g} or more"
         )
     value = math.ceil(curve.threshold[0] / STEP + 1e-3) * STEP  # above the false pair that would be one too many
     counts = _count(*images, *labels, value, junk_pid)
@@ -73,6 +80,30 @@ def calibrate(embeddings: EmbeddingSet, far: float, junk_pid: int | None = -1) -
         embeddings.source,
         embeddings.made_by,
     )
+
+
+def _rounded_up(rate: float) -> float:
+    """To two digits."""
+    digits = 1 - math.floor(math.log10(rate))
+    return float(round(math.ceil(rate * 10**digits) / 10**digits, digits))
+
+
+def _check_images(embeddings: EmbeddingSet, trained: Collection[str]) -> None:
+    """As far as their digests are known."""
+    digests = [side.labels.get("sha256", np.array([])).tolist() for side in (embeddings.query, embeddings.gallery)]
+    known = {digest for side in digests for digest in side if digest}
+    seen = [digest for digest in known if digest[:DIGEST] in trained]
+    if seen:
+        raise CalibrationError(
+            f"{len(seen):,} of the {len(known):,} images of {embeddings.source} were trained on: on others the "
+            "threshold would accept more than it says. Take people that the model has not seen"
+        )
+    twice = known.intersection(*digests)
+    if twice:
+        raise CalibrationError(
+            f"{len(twice):,} images of {embeddings.source} are in query and gallery: that an image is like itself says "
+            "nothing. Leave them out on one side"
+        )
 
 
 def _labels(side: EmbeddingSide) -> Labels:

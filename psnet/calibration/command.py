@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from psnet.calibration.calibrate import calibrate
-from psnet.calibration.kept import keep_threshold
+from psnet.calibration.kept import keep_threshold, read_threshold
 from psnet.calibration.threshold import CalibrationError, GroupRates, Threshold
 from psnet.embeddings import MadeBy, read_embeddings
 
@@ -17,11 +17,13 @@ FEW = 10
 """False pairs above a threshold, below which its rate is little more than a guess."""
 
 
-def run(model: Path, made_by: MadeBy, files: Sequence[Path], far: float, console: Console) -> Threshold:
+def run(
+    model: Path, made_by: MadeBy, trained: Collection[str], files: Sequence[Path], far: float, console: Console
+) -> Threshold:
     """Calibrate on embeddings of query and gallery, keep the threshold with the model, and say what it does.
 
     Args:
-        made_by: by which the model's embeddings are known.
+        made_by: by which the model's embeddings are known. trained: see `calibrate`.
 
     Raises:
         CalibrationError, EmbeddingError, WriteError.
@@ -32,16 +34,19 @@ def run(model: Path, made_by: MadeBy, files: Sequence[Path], far: float, console
             f"{embeddings.source} was made by another model or preprocessing, {embeddings.made_by}, and this is "
             f"{made_by}"
         )
-    threshold = calibrate(embeddings, far)
+    threshold = calibrate(embeddings, far, trained=trained)
+    before = read_threshold(model, made_by)
     file = keep_threshold(model, threshold)
     console.print(_table(threshold))
     accepted = round(threshold.found.far * threshold.found.false_pairs)
     if accepted < FEW:
         console.print(
-            f"Only {accepted} false pairs lie above it: a rate so low wants {round(FEW / far):,} of them or more to be "
-            "known well.",
+            f"Only {accepted} of {threshold.found.false_pairs:,} false pairs lie above it, so its rate is little more "
+            f"than a guess: give {round(FEW / far):,} false pairs or more.",
             highlight=False,
         )
+    if before is not None:
+        console.print(f"It takes the place of {before.value:.6f} (FAR {before.asked:g}).", highlight=False)
     console.print("Kept in:", str(file), soft_wrap=True, highlight=False, markup=False)
     return threshold
 

@@ -33,7 +33,7 @@ def run_calibrate(given: argparse.Namespace) -> None:
 
     try:
         embedder = open_model(given.model, given.part, given.device, given.precision)
-        command.run(embedder.place, embedder.made_by, given.files, given.far, Console())
+        command.run(embedder.place, embedder.made_by, embedder.trained_images, given.files, given.far, Console())
     except (*USER_ERRORS, ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 

@@ -56,14 +56,14 @@ def run_index(given: argparse.Namespace) -> None:
 
     listing = listing_of(given.images, given.names)
     embedder = open_model(given.model, given.part, given.device, given.precision)
-    index(listing, embedder, given.gallery, str(embedder.place), given.batch_size)
+    index(listing, embedder, given.gallery, str(embedder.place.resolve()), given.batch_size)
 
 
 def run_search(given: argparse.Namespace) -> None:
     from rich.console import Console
 
     from psnet.embedder.command import open_model
-    from psnet.gallery import open_gallery
+    from psnet.gallery import GalleryError, open_gallery
     from psnet.gallery.command import print_hits, search
     from psnet.gallery.picture import checked, write_picture
 
@@ -71,6 +71,8 @@ def run_search(given: argparse.Namespace) -> None:
         checked(given.picture)
     gallery = open_gallery(given.gallery)
     about = gallery.about
+    if given.model is None and not Path(about.model).exists():
+        raise GalleryError(f"{about.model}, the model of {given.gallery}, is not there; say --model where it lies now")
     embedder = open_model(given.model or about.model, about.made_by.part, given.device, given.precision)
     hits = search(given.image, embedder, gallery, given.k, given.where)
     print_hits(hits, embedder.threshold, Console())

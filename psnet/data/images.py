@@ -5,8 +5,6 @@ Images are uint8 RGB tensors (3, H, W), which lie in memory row by row with the 
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -28,16 +26,14 @@ MOST_PIXELS = 64 * 2**20
 """Of one image: 192 MiB of bytes. A header can declare any number, and memory is taken by what it says."""
 
 _JPEG = b"\xff\xd8\xff"
-_EXIF = b"Exif\0\0"
+_MARKS = (b"Exif\0\0", b"http://ns.adobe.com/xap/")
+"""Of what may say how an image is turned; Pillow reads both."""
 
 _UPRIGHT = (None, 1)
 """Values of EXIF's orientation that leave an image as it is."""
 
 _IN_FIXED_POINT = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 """Where torch resizes bytes as Pillow does; elsewhere it goes by way of float32."""
-
-# What Pillow's decoders raise for broken files; SyntaxError is its word for a broken PNG.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, struct.error, zlib.error)
 
 
 class ImageError(ValueError):
@@ -68,16 +64,16 @@ def decode(content: bytes, most_pixels: int = MOST_PIXELS) -> Tensor:
     """
     if not content:
         raise ImageError("empty file")
-    if content.startswith(_JPEG):
-        image = _decode_jpeg(content, most_pixels)
-        if image is not None:
-            return image
     try:
+        if content.startswith(_JPEG):
+            quick = _decode_jpeg(content, most_pixels)
+            if quick is not None:
+                return quick
         with _opened(content, most_pixels) as image:
             return upright(image)
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
-    except _BROKEN as error:
+    except Exception as error:  # whatever a broken file makes of its reader
         raise ImageError(_reason(error)) from error
 
 
@@ -85,10 +81,15 @@ def upright(image: Image.Image) -> Tensor:
     """A Pillow image of any 8-bit kind, as `decode` does it.
 
     Raises:
-        ImageError: it has several frames, or grey values of more than 8 bits.
+        ImageError: it has several frames, or grey values of more than 8 bits, or is damaged.
     """
     _check_kind(image)
-    return from_pillow(ImageOps.exif_transpose(image).convert("RGB"))
+    try:
+        return from_pillow(ImageOps.exif_transpose(image).convert("RGB"))
+    except MemoryError:
+        raise
+    except Exception as error:  # a file that is read only now
+        raise ImageError(_reason(error)) from error
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -103,9 +104,9 @@ def size_of(path: Path) -> tuple[int, int]:
                 image.load()
             turned = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
             return (image.width, image.height) if turned else (image.height, image.width)
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
-    except _BROKEN as error:
+    except Exception as error:
         raise ImageError(f"{path}: {_reason(error)}") from error
 
 
@@ -125,9 +126,9 @@ def _decode_jpeg(content: bytes, most_pixels: int) -> Tensor | None:
 
 
 def _is_turned(content: bytes) -> bool:
-    if _EXIF not in content[: 1 << 16]:  # the first segments; each holds 64 KiB at most
+    if not any(mark in content for mark in _MARKS):
         return False
-    with Image.open(BytesIO(content)) as image:
+    with Image.open(BytesIO(content), formats=FORMATS) as image:
         return image.getexif().get(ExifTags.Base.Orientation) not in _UPRIGHT
 
 

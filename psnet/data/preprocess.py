@@ -22,6 +22,9 @@ class Preprocess:
     """Any image, low or sharp, to one size by one filter of Pillow's.
 
     image_size: (height, width) of the network's input, pixels. upsampling: a name of `UPSAMPLINGS`.
+
+    Raises:
+        ValueError: a value is none of these.
     """
 
     image_size: tuple[int, int] = (256, 128)
@@ -29,6 +32,10 @@ class Preprocess:
 
     def __post_init__(self) -> None:
         height, width = self.image_size
+        if min(height, width) < 1:
+            raise ValueError(f"image_size={list(self.image_size)} must be height and width, 1 or more pixels each")
+        if self.upsampling not in UPSAMPLINGS:
+            raise ValueError(f"upsampling={self.upsampling!r} must be one of {', '.join(UPSAMPLINGS)}")
         object.__setattr__(self, "image_size", (int(height), int(width)))
 
     def __call__(self, image: Tensor, filter: Filter | None = None) -> Tensor:

@@ -11,7 +11,6 @@ __all__ = [
     "EmbedderError",
     "Failed",
     "ImageTable",
-    "MadeBy",
     "labels_of",
     "made_by_of",
     "read_list",

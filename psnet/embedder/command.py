@@ -11,10 +11,10 @@ from psnet.atomic import write_whole
 from psnet.calibration.kept import place_of
 from psnet.checkpoint import read_checkpoint
 from psnet.embedder.embedder import NAMED, Embedder
-from psnet.embedder.given import Listing, listed
+from psnet.embedder.given import Listing, files, listed
 from psnet.embedder.image_table import OWN, Failed, ImageTable, checked
-from psnet.embedder.labels import labels_of, read_list
-from psnet.embedder.model_folder import fetch, read_folder, write_folder
+from psnet.embedder.labels import check_columns, labels_of, read_list
+from psnet.embedder.model_folder import CARD, FRONT, fetch, read_folder, write_folder
 from psnet.embedder.origin import in_words
 from psnet.embeddings import DescriptorPart
 
@@ -24,9 +24,14 @@ log = logging.getLogger("psnet")
 def open_model(model: str, part: DescriptorPart = "whole", device: str = "auto", precision: str = "auto") -> Embedder:
     """By whatever a user calls it: a checkpoint, a folder, or a name on the hub."""
     how = {"part": part, "device": device, "precision": precision}
-    if Path(model).is_file() or model.endswith(".ckpt"):
+    if is_checkpoint(model):
         return Embedder.from_checkpoint(model, **how)  # type: ignore[arg-type]
     return Embedder.from_pretrained(model, **how)  # type: ignore[arg-type]
+
+
+def is_checkpoint(model: str) -> bool:
+    """Rather than a folder or a name on the hub."""
+    return Path(model).is_file() or model.endswith(".ckpt")
 
 
 def embed(images: Sequence[str], embedder: Embedder, out: Path, names: str | None, batch_size: int) -> ImageTable:
@@ -61,12 +66,12 @@ def listing_of(images: Sequence[str], names: str | None) -> Listing:
     """
     if len(images) == 1 and images[0].endswith(".csv"):
         paths, columns = read_list(images[0])
-        listing = listed(paths)
+        listing = files(paths)
     else:
         listing, columns = listed(images[0] if len(images) == 1 else images), {}
     if names is not None:
         columns |= labels_of([given.name for given in listing.given], names)
-    return replace(listing, columns=columns)
+    return replace(listing, columns=check_columns(columns, len(listing)))
 
 
 def tell_failed(failed: Sequence[Failed]) -> None:
@@ -82,22 +87,28 @@ def export(model: str, folder: Path) -> None:
     Raises:
         CheckpointError, EmbedderError, WriteError.
     """
-    source = Path(model) if model.endswith(".ckpt") else fetch(model)
-    content = read_checkpoint(source) if source.suffix == ".ckpt" else read_folder(source)
-    beside = source.with_name("card.md")
-    card = beside.read_text(encoding="utf-8") if beside.is_file() else f"# {in_words(content['psnet'])}\n"
-    write_folder(content, folder, card + USE.format(folder=folder.name))
+    source = Path(model) if is_checkpoint(model) else fetch(model)
+    content = read_checkpoint(source) if is_checkpoint(model) else read_folder(source)
+    write_folder(content, folder, _card(source, in_words(content["psnet"])) + USE.format(folder=folder.name))
     if place_of(source).is_file():
         write_whole(place_of(folder), place_of(source).read_bytes())
     log.info("%s: %s", folder, in_words(content["psnet"]))
 
 
-USE = """
-## From Python
+def _card(source: Path, words: str) -> str:
+    """What is said of a checkpoint beside it, or of a folder in it."""
+    if source.is_dir():
+        return (source / CARD).read_text(encoding="utf-8").removeprefix(FRONT).partition(HEADING)[0]
+    beside = source.with_name("card.md")
+    return beside.read_text(encoding="utf-8") if beside.is_file() else f"# {words}\n"
 
+
+HEADING = "\n## From Python\n"
+
+USE = f"""{HEADING}
     import psnet
 
-    embedder = psnet.Embedder.from_pretrained("{folder}")
+    embedder = psnet.Embedder.from_pretrained("{{folder}}")
     found = embedder.embed("crops/")
     found.embedding @ found.embedding.T    # cosines
 """

@@ -23,7 +23,7 @@ from psnet.data.images import ImageError, stack
 from psnet.data.preprocess import Preprocess
 from psnet.embedder.engine import TorchEngine
 from psnet.embedder.errors import EmbedderError
-from psnet.embedder.given import Color, Given, Images, Listing, Loaded, listed, reason
+from psnet.embedder.given import Color, Given, Images, Listing, Loaded, listed, named, reason
 from psnet.embedder.image_table import Failed, ImageTable
 from psnet.embedder.labels import check_columns
 from psnet.embedder.model_folder import fetch, read_folder
@@ -46,11 +46,20 @@ class Embedder:
 
     Args:
         engine: computes embeddings. preprocess: to its input. made_by: what goes with every embedding. place: where
-            the model lies, and its thresholds beside it.
+            the model lies, and its thresholds beside it. trained_images: digests of what it was trained on, see
+            `Manifest.train_digests`.
     """
 
-    def __init__(self, engine: TorchEngine, preprocess: Preprocess, made_by: MadeBy, place: Path) -> None:
+    def __init__(
+        self,
+        engine: TorchEngine,
+        preprocess: Preprocess,
+        made_by: MadeBy,
+        place: Path,
+        trained_images: Collection[str] = (),
+    ) -> None:
         self.engine, self.preprocess, self.made_by, self.place = engine, preprocess, made_by, place
+        self.trained_images = frozenset(trained_images)
 
     @classmethod
     def from_checkpoint(
@@ -108,15 +117,20 @@ class Embedder:
     ) -> Embedder:
         if part not in get_args(DescriptorPart):
             raise EmbedderError(f"part={part!r} must be one of {', '.join(get_args(DescriptorPart))}")
-        task, preprocess = trained_task(content, trusted), preprocess_of(content["psnet"]["model"])
+        try:
+            task, preprocess = trained_task(content, trusted), preprocess_of(content["psnet"]["model"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise EmbedderError(f"{place} does not describe a model ({error!r}); export it again") from error
         engine = TorchEngine(task, preprocess.image_size, device, precision)
-        return cls(engine, preprocess, made_by_of(content, task, part), place)
+        trained = content["psnet"]["trained_images"]
+        return cls(engine, preprocess, made_by_of(content, task, part), place, trained)
 
     def embed(
         self,
         images: Images | Listing,
         *,
         color: Color | None = None,
+        names: Sequence[str] | None = None,
         columns: Mapping[str, Any] | None = None,
         batch_size: int = 32,
         progress: bool = True,
@@ -125,20 +139,23 @@ class Embedder:
         the others go through.
 
         Args:
-            images: see `Images`. color: of arrays, "rgb" or "bgr". columns: what else is known, an array or list each,
-                with an entry an image. batch_size: images that the network computes at once. progress: show a bar on
+            images: see `Images`. color: of arrays, "rgb" or "bgr". names: of the images, in place of their paths and of
+                "image 0", "image 1" for those in memory. columns: what else is known, an array or list each, with an
+                entry an image. batch_size: images that the network computes at once. progress: show a bar on
                 standard error if it takes more than two seconds.
 
         Raises:
             EmbedderError: nothing is given, or none of it can be read, or something else is no image at all.
         """
         listing = images if isinstance(images, Listing) else listed(images, color)
+        if names is not None:
+            listing = named(listing, names)
         if columns:
             listing = replace(listing, columns=check_columns(columns, len(listing)))
         (table,) = self.stream(listing, len(listing), batch_size, progress)
         if not len(table):
-            named = ", ".join(f"{one.path} ({one.reason})" for one in table.failed[:NAMED])
-            raise EmbedderError(f"none of {len(listing):,} images can be read: {named}")
+            first = ", ".join(f"{one.path} ({one.reason})" for one in table.failed[:NAMED])
+            raise EmbedderError(f"none of {len(listing):,} images can be read: {first}")
         return table
 
     def stream(
@@ -200,7 +217,7 @@ class Embedder:
         for table in tables:
             if len(table) != 1 or table.failed:
                 raise EmbedderError(f"{len(table) + len(table.failed)} images are given where one is compared with one")
-        return threshold.decide(float(tables[0].embedding[0] @ tables[1].embedding[0]))
+        return threshold.decide(min(1.0, float(tables[0].embedding[0] @ tables[1].embedding[0])))
 
     def restore(self, image: Tensor) -> Tensor | None:
         """What super-resolution makes of one image, as the network sees it: uint8 RGB (3, H, W) of any size to

@@ -73,5 +73,5 @@ def _captum() -> tuple[Callable[..., Any], Callable[..., Tensor]]:
     try:
         from captum.attr import LayerAttribution, LayerGradCam
     except ImportError as error:
-        raise EmbedderError("explaining needs Captum; install it with pip install 'psnet[explain]'") from error
+        raise EmbedderError("explaining needs Captum; install it with pip install -e '.[explain]'") from error
     return LayerGradCam, LayerAttribution.interpolate

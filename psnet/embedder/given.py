@@ -30,6 +30,9 @@ in [0, 1], which are rounded to bytes."""
 
 COLORS = ("rgb", "bgr")
 
+NAMELESS = "image {}"
+"""The name of an image in memory, by its number in a call."""
+
 
 class Loaded(NamedTuple):
     """image: uint8 RGB (3, H, W). sha256: of the file's bytes, "" of an image that is no file."""
@@ -83,8 +86,21 @@ def listed(images: Images, color: Color | None = None) -> Listing:
     found = list(_walk(images, color, below=alone))
     if not found:
         raise EmbedderError(f"there is no image in {images if isinstance(images, (str, Path)) else 'what is given'}")
-    numbered = [replace(one, name=one.name or f"image {number}") for number, one in enumerate(found)]
+    numbered = [replace(one, name=one.name or NAMELESS.format(number)) for number, one in enumerate(found)]
     return Listing(numbered, str(images) if alone else "")
+
+
+def named(listing: Listing, names: Sequence[str]) -> Listing:
+    """By other names.
+
+    Raises:
+        EmbedderError: they are more or fewer than the images, or one is there twice.
+    """
+    if len(names) != len(listing) or len(set(names)) != len(names):
+        raise EmbedderError(
+            f"{len(set(names)):,} different names are given for {len(listing):,} images; give each its own"
+        )
+    return replace(listing, given=[replace(one, name=name) for one, name in zip(listing.given, names, strict=True)])
 
 
 def _walk(images: Any, color: Color | None, below: bool = False) -> Iterator[Given]:
@@ -92,7 +108,7 @@ def _walk(images: Any, color: Color | None, below: bool = False) -> Iterator[Giv
     if isinstance(images, (str, Path)):
         yield from _files(images, below)
     elif isinstance(images, Image.Image):
-        yield Given("", lambda: Loaded(upright(images), ""))
+        yield Given("", partial(_in_memory, _of_pillow(images)))
     elif isinstance(images, np.ndarray):
         yield Given("", partial(_in_memory, _of_array(images, color)))
     elif isinstance(images, Tensor):
@@ -106,7 +122,14 @@ def _walk(images: Any, color: Color | None, below: bool = False) -> Iterator[Giv
         )
 
 
+def files(paths: Sequence[Path]) -> Listing:
+    """Files as they are named, each one image, whether it is there or not."""
+    return Listing([_file(path, path) for path in paths])
+
+
 def _files(given: str | Path, below: bool) -> Iterator[Given]:
+    if not str(given).strip():
+        raise EmbedderError("the path of an image is empty; give a file, a folder or a pattern")
     path = Path(given).expanduser()
     if path.is_dir():
         for file in _below(path):
@@ -117,8 +140,8 @@ def _files(given: str | Path, below: bool) -> Iterator[Given]:
         matches = sorted(glob.glob(str(path), recursive=True))
         if not matches:
             raise EmbedderError(f"no file is named like {given}; give another pattern, or a folder")
-        for match in matches:
-            yield from _files(glob.escape(match), False) if Path(match).is_dir() else [_file(Path(match), Path(match))]
+        for match in map(Path, matches):
+            yield from (_file(file, file) for file in (_below(match) if match.is_dir() else [match]))
 
 
 def _below(folder: Path) -> list[Path]:
@@ -131,7 +154,8 @@ def _below(folder: Path) -> list[Path]:
 
 
 def _file(path: Path, name: Path) -> Given:
-    return Given(name.as_posix(), partial(_read, path), path)
+    text = os.fsencode(name.as_posix()).decode("utf-8", "backslashreplace")  # names need not be text
+    return Given(text, partial(_read, path), path)
 
 
 def _read(path: Path) -> Loaded:
@@ -139,8 +163,18 @@ def _read(path: Path) -> Loaded:
     return Loaded(decode(content), hashlib.sha256(content).hexdigest())
 
 
-def _in_memory(image: Tensor) -> Loaded:
+def _in_memory(image: Tensor | ImageError) -> Loaded:
+    if isinstance(image, ImageError):
+        raise image
     return Loaded(image, "")
+
+
+def _of_pillow(image: Image.Image) -> Tensor | ImageError:
+    """Read now, as Pillow reads files late, and not by several threads at once."""
+    try:
+        return upright(image)
+    except ImageError as error:
+        return error
 
 
 def _of_array(array: NDArray[Any], color: Color | None) -> Tensor:
@@ -158,7 +192,7 @@ def _of_array(array: NDArray[Any], color: Color | None) -> Tensor:
         )
     elif color == "bgr":
         array = array[:, :, ::-1]
-    return torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1)
+    return torch.from_numpy(array.copy()).permute(2, 0, 1)  # the next frame may come in the same memory
 
 
 def _of_tensor(images: Tensor) -> Iterator[Tensor]:
@@ -171,7 +205,7 @@ def _of_tensor(images: Tensor) -> Iterator[Tensor]:
         images = (images.detach().float() * 255).round().to(torch.uint8)
     elif images.dtype != torch.uint8:
         raise EmbedderError(f"a tensor of {images.dtype} is no image; give bytes (uint8), or floats in [0, 1]")
-    yield from (images if images.ndim == 4 else images[None]).cpu()
+    yield from (images if images.ndim == 4 else images[None]).cpu().clone()
 
 
 def reason(error: Exception) -> str:

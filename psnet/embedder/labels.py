@@ -17,8 +17,8 @@ from psnet.embedder.image_table import OWN
 
 Columns = dict[str, NDArray[Any]]
 
-KEPT = {*OWN, "id", "embedding", "made_by", "root", "split", "num_query"}
-"""Names that mean something else in a table of embeddings."""
+KEPT = {*OWN, "id", "embedding", "made_by", "root", "split", "num_query", "file", "args", "kwds", "allow_pickle"}
+"""Names that mean something else in a table of embeddings, or to np.savez."""
 
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})")
 PADDED_NUMBER = re.compile(r"-?\d{1,18}")
@@ -81,7 +81,11 @@ def read_list(path: str | Path) -> tuple[list[Path], Columns]:
     for number, row in enumerate(rows):
         if len(row) != len(header):
             raise EmbedderError(f"{path}: row {number + 1} has {len(row)} cells, the header {len(header)}")
-    columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)) if rows else {n: [] for n in header}
+        if not row[header.index("path")].strip():
+            raise EmbedderError(f"{path}: row {number + 1} has an empty path; name its image, or take the row away")
+    if not rows:
+        raise EmbedderError(f"{path} has a header and no rows; add a row an image")
+    columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
     paths = [path.parent / name for name in columns.pop("path")]
     return paths, {name: as_column(name, values) for name, values in columns.items()}
 
@@ -108,6 +112,8 @@ def check_columns(columns: Mapping[str, Any], rows: int) -> Columns:
     _check_names(list(columns), "columns")
     arrays = {name: np.asarray(values) for name, values in columns.items()}
     for name, values in arrays.items():
+        if values.dtype.hasobject:
+            raise EmbedderError(f"the column {name!r} holds objects, such as None; give numbers or text for each image")
         if values.shape != (rows,):
             raise EmbedderError(f"the column {name!r} has shape {values.shape}, and there are {rows:,} images")
     return arrays

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
-from psnet.atomic import whole, write_whole
+from psnet.atomic import write_whole
 from psnet.calibration.kept import NAME as THRESHOLDS
 from psnet.checkpoint import FORM
 from psnet.embedder.errors import EmbedderError
@@ -22,7 +22,7 @@ WEIGHTS = "model.safetensors"
 SETTINGS = "config.json"
 CARD = "README.md"
 TRAINED_IMAGES = "trained_images.txt"
-"""sha256 of each image that the model was trained on, one a line: they are no evidence of what it can do."""
+"""The first 16 digits of sha256 of each image that the model was trained on, one a line: no evidence of what it can."""
 
 FRONT = """---
 library_name: psnet
@@ -50,8 +50,8 @@ def write_folder(content: Mapping[str, Any], folder: Path, card: str) -> None:
         raise EmbedderError(f"{folder} is there already, and is no folder of a model; give another name")
     meta = dict(content["psnet"])
     images = meta.pop("trained_images")
-    with whole(folder / WEIGHTS) as beside:
-        save_file({name: value.contiguous() for name, value in content["state_dict"].items()}, beside)
+    weights = save({name: value.contiguous() for name, value in content["state_dict"].items()})
+    write_whole(folder / WEIGHTS, weights)  # save_file would let nobody else read it
     write_whole(folder / TRAINED_IMAGES, "".join(f"{image}\n" for image in images))
     write_whole(folder / CARD, FRONT + card)
     write_whole(folder / SETTINGS, json.dumps({"library_name": "psnet", **meta}, indent=2) + "\n")
@@ -98,7 +98,7 @@ def fetch(name: str | Path) -> Path:
 
     try:
         return Path(snapshot_download(str(name), allow_patterns=[WEIGHTS, SETTINGS, CARD, TRAINED_IMAGES, THRESHOLDS]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise EmbedderError(
             f"there is no folder {name} here, and the hub does not give {name} ({type(error).__name__}); check the "
             "name, the network, and for private models the login"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -16,8 +15,7 @@ from psnet.embedder import Embedder, EmbedderError, Failed
 from psnet.embedder.command import tell_failed
 from psnet.embedder.given import Listing
 from psnet.gallery.conditions import conditions_of
-from psnet.gallery.errors import GalleryError
-from psnet.gallery.gallery import Gallery, Hit, id_of
+from psnet.gallery.gallery import Gallery, Hit, absolute, id_of
 from psnet.gallery.opening import create_gallery, is_there, open_gallery
 
 log = logging.getLogger("psnet")
@@ -38,7 +36,7 @@ def index(listing: Listing, embedder: Embedder, uri: str, model: str, batch_size
     Raises:
         GalleryError, EmbedderError.
     """
-    gallery, listing = None, _anchored(listing)
+    gallery = None
     if is_there(uri):
         gallery = open_gallery(uri)
         gallery.check(embedder.made_by)
@@ -57,20 +55,12 @@ def index(listing: Listing, embedder: Embedder, uri: str, model: str, batch_size
     return gallery
 
 
-def _anchored(listing: Listing) -> Listing:
-    """By paths that mean the same wherever the program runs."""
-    if listing.root:
-        return replace(listing, root=Path(listing.root).resolve().as_posix())
-    given = [replace(one, name=Path(one.name).absolute().as_posix()) for one in listing.given]
-    return replace(listing, given=given)
-
-
 def _new(listing: Listing, gallery: Gallery) -> Listing:
     """Without what the gallery holds."""
     known = gallery.digests()
     rows = []
     for row, given in enumerate(listing.given):
-        digest = known.get(id_of(listing.root, given.name))
+        digest = known.get(id_of(absolute(listing.root), given.name))
         if digest is None or digest != _digest(given.file):
             rows.append(row)
     log.info("%s holds %s images, %s of these", gallery.uri, f"{len(known):,}", f"{len(listing) - len(rows):,}")
@@ -124,7 +114,4 @@ def describe(gallery: Gallery, console: Console) -> None:
 
 def delete(gallery: Gallery, where: Sequence[str]) -> int:
     """Raises GalleryError: a condition cannot be used, or there is none."""
-    conditions = conditions_of(where, gallery.columns)
-    if not conditions:
-        raise GalleryError("say which images to delete, such as path=a.jpg or 'time<2026-01-31'")
-    return gallery.delete(conditions)
+    return gallery.delete(conditions_of(where, gallery.columns))

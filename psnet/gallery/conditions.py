@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,9 +41,19 @@ def conditions_of(given: Sequence[str], columns: Mapping[str, type]) -> list[Con
     return [_condition(text, columns) for text in given]
 
 
+def check(given: Sequence[Condition], columns: Mapping[str, type]) -> None:
+    """
+    Raises:
+        GalleryError: one names a column or sign that is not there, or compares with what the column cannot hold.
+    """
+    for one in given:
+        if one.sign not in SIGNS or columns.get(one.column) is not type(one.value) or not _holds(one.value):
+            raise GalleryError(f"{one} cannot be asked for; there is {', '.join(columns)}, with {' '.join(SIGNS)}")
+
+
 def _condition(text: str, columns: Mapping[str, type]) -> Condition:
     match = FORM.fullmatch(text)
-    if match is None:
+    if match is None or match["value"][:1] in ("=", "<", ">"):
         raise GalleryError(
             f"{text!r} is no condition; write it like camid=3 or 'time>=2026-01-31', with {' '.join(SIGNS)}"
         )
@@ -50,8 +61,16 @@ def _condition(text: str, columns: Mapping[str, type]) -> Condition:
     if column not in columns:
         raise GalleryError(f"{text!r}: there is no column {column!r}; there is {', '.join(columns)}")
     kind, value = columns[column], match["value"]
+    words = {int: "whole numbers", float: "numbers", str: "text"}[kind]
     try:
-        return Condition(column, match["sign"], kind(value))
+        found = kind(value)
     except ValueError as error:
-        words = {int: "whole numbers", float: "numbers"}[kind]
         raise GalleryError(f"{text!r}: {column} holds {words}, and {value!r} is none") from error
+    if ("_" in value and kind is not str) or not _holds(found):
+        raise GalleryError(f"{text!r}: {column} holds {words}, and {value!r} is none that it can hold")
+    return Condition(column, match["sign"], found)
+
+
+def _holds(value: Value) -> bool:
+    """Numbers of 64 bits, and no infinity."""
+    return isinstance(value, str) or (abs(value) < 2**63 if isinstance(value, int) else math.isfinite(value))

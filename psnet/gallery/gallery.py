@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from psnet.embedder import ImageTable
+from psnet.embedder.given import NAMELESS
 from psnet.embeddings import MadeBy
-from psnet.gallery.conditions import Condition, Value
+from psnet.gallery.conditions import Condition, Value, check
 from psnet.gallery.errors import GalleryError
 
 ID, ROOT, VECTOR = "id", "root", "embedding"
 """Columns of a gallery beside those of its tables: a name for the image, where its path begins, its embedding."""
 
-TYPES: dict[str, type] = {"i": int, "f": float, "U": str}
+TYPES: dict[str, type] = {"i": int, "u": int, "f": float, "U": str}
 """Of a column's values, by NumPy's kind."""
 
 
@@ -82,7 +85,9 @@ class Gallery(ABC):
             GalleryError: they were made by another model or preprocessing, or have other columns.
         """
         self.check(table.made_by)
-        columns = {**table.columns, ROOT: np.full(len(table), table.root)}
+        _check_names(table)
+        root = absolute(table.root)
+        columns = {**table.columns, ROOT: np.full(len(table), root)}
         odd = sorted(set(columns) ^ set(self.about.columns))
         if odd:
             where = ("these images", self.uri) if odd[0] in columns else (self.uri, "these images")
@@ -93,7 +98,7 @@ class Gallery(ABC):
             kind, wanted = _type(name, values).__name__, self.about.columns[name]
             if kind != wanted:
                 raise GalleryError(f"the column {name!r} holds {kind} in these images and {wanted} in {self.uri}")
-        ids = np.array([id_of(table.root, path) for path in table.columns["path"].tolist()])
+        ids = np.array([id_of(root, path) for path in table.columns["path"].tolist()])
         _, first = np.unique(ids[::-1], return_index=True)
         last = np.sort(len(ids) - 1 - first)  # of one that is there twice, the last
         self._put(ids[last], table.embedding[last], {name: values[last] for name, values in columns.items()})
@@ -123,13 +128,14 @@ class Gallery(ABC):
         self.check(made_by)
         if k < 1:
             raise GalleryError(f"k={k} must be at least 1")
+        check(where, self.columns)
         return [self._hits(query, self._nearest(query, k, where)) for query in embedding]
 
     def _hits(self, query: NDArray[np.float32], rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
-        """Scores are computed here, so that they are those of `Embedder.compare`, whatever an engine has rounded."""
+        """Scores are computed here, so that they are cosines of these embeddings, whatever an engine has rounded."""
         hits = []
         for row in rows:
-            score = float(query @ np.asarray(row[VECTOR], dtype=np.float32))
+            score = min(1.0, float(query @ np.asarray(row[VECTOR], dtype=np.float32)))  # rounding goes beyond
             hits.append(Hit(row["path"], score, {name: row[name] for name in self.about.columns}))
         return sorted(hits, key=lambda hit: -hit.score)
 
@@ -141,9 +147,20 @@ class Gallery(ABC):
     def _nearest(self, query: NDArray[np.float32], k: int, where: Sequence[Condition]) -> Sequence[Mapping[str, Any]]:
         """Rows with their columns and embeddings."""
 
-    @abstractmethod
     def delete(self, where: Sequence[Condition]) -> int:
-        """All images that meet all conditions; how many they were."""
+        """All images that meet all conditions; how many they were.
+
+        Raises:
+            GalleryError: there is no condition, or one cannot be used.
+        """
+        if not where:
+            raise GalleryError("say which images to delete, such as path=a.jpg or 'time<2026-01-31'")
+        check(where, self.columns)
+        return self._delete(where)
+
+    @abstractmethod
+    def _delete(self, where: Sequence[Condition]) -> int:
+        """How many they were."""
 
     @abstractmethod
     def digests(self) -> dict[str, str]:
@@ -156,7 +173,22 @@ class Gallery(ABC):
 
 def id_of(root: str, path: str) -> str:
     """By which an image is known, however much of its path is the root: 32 hexadecimal digits."""
-    return hashlib.sha256(Path(root, path).as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return hashlib.sha256(os.path.normpath(os.path.join(root, path)).encode("utf-8")).hexdigest()[:32]
+
+
+def absolute(root: str) -> str:
+    """Where paths begin, from wherever the program runs."""
+    return Path(root).resolve().as_posix()
+
+
+def _check_names(table: ImageTable) -> None:
+    digests = table.columns.get("sha256", np.full(len(table), ""))
+    for path, digest in zip(table.columns["path"].tolist(), digests.tolist(), strict=True):
+        if not digest and re.fullmatch(NAMELESS.format(r"\d+"), path):
+            raise GalleryError(
+                f"{path!r} has no name of its own, and the next one in memory would take its place; name these images: "
+                "embed(..., names=[...])"
+            )
 
 
 def _type(name: str, values: NDArray[Any]) -> type:

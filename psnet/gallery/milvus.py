@@ -23,7 +23,7 @@ COLLECTION, SAID = "psnet_images", "psnet_about"
 LONGEST = 65_535
 """Bytes of a text, Milvus' limit."""
 
-AT_ONCE = 1_000
+AT_ONCE = 1_024
 """Rows of one request, which must stay below 64 MiB."""
 
 SURE = "Strong"
@@ -43,7 +43,7 @@ def connect(uri: str) -> Any:
         from pymilvus import MilvusClient
         from pymilvus.exceptions import MilvusException
     except ImportError as error:
-        raise GalleryError(f"{uri}: Milvus needs pymilvus; install it with pip install 'psnet[milvus]'") from error
+        raise GalleryError(f"{uri}: Milvus needs pymilvus; install it with pip install -e '.[milvus]'") from error
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs tracebacks of what it raises
     try:
         return MilvusClient(uri)
@@ -97,7 +97,8 @@ class MilvusGallery(Gallery):
             return cls.open(uri)
         client = connect(uri)
         with _told(uri):
-            _create(client, SAID, {"about": "str"}, 2)  # Milvus holds nothing without a vector
+            if not client.has_collection(SAID):  # which a process that was killed may have left
+                _create(client, SAID, {"about": "str"}, 2)  # Milvus holds nothing without a vector
             client.upsert(SAID, [{ID: "psnet", VECTOR: [1.0, 0.0], "about": about.as_json()}])
             _create(client, COLLECTION, about.columns, about.made_by.dimensions)
         return cls(uri, about, client)
@@ -127,9 +128,9 @@ class MilvusGallery(Gallery):
             found = self._client.search(COLLECTION, data=[query], limit=k, **how)
         return [hit["entity"] for hit in found[0]]
 
-    def delete(self, where: Sequence[Condition]) -> int:
+    def _delete(self, where: Sequence[Condition]) -> int:
         with _told(self.uri):
-            condition = _filter(where) or f'{ID} != ""'
+            condition = _filter(where)
             number = self._client.query(COLLECTION, filter=condition, output_fields=["count(*)"])[0]["count(*)"]
             self._client.delete(COLLECTION, filter=condition)
         return int(number)

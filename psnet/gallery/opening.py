@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from psnet.embedder import ImageTable
@@ -16,6 +17,7 @@ def open_gallery(uri: str) -> Gallery:
     Raises:
         GalleryError: there is none, or its engine is not installed or out of reach.
     """
+    uri = _expanded(uri)
     return _engine(uri).open(uri)
 
 
@@ -25,6 +27,7 @@ def is_there(uri: str) -> bool:
     Raises:
         GalleryError: its engine is not installed or out of reach.
     """
+    uri = _expanded(uri)
     return bool(_engine(uri).is_there(uri))
 
 
@@ -37,9 +40,15 @@ def create_gallery(uri: str, table: ImageTable, model: str) -> Gallery:
     Raises:
         GalleryError: see `open_gallery`; or the one that is there is of another model.
     """
+    uri = _expanded(uri)
     gallery: Gallery = _engine(uri).create(uri, About.of(table, model))
     gallery.check(table.made_by)
     return gallery
+
+
+def _expanded(uri: str) -> str:
+    """Engines differ in what ~ means to them."""
+    return uri if "://" in uri else str(Path(uri).expanduser())
 
 
 def _engine(uri: str) -> Any:

@@ -193,6 +193,8 @@ def _labels(side: EmbeddingSide) -> tuple[dict[str, np.ndarray], list[str]]:
     columns: dict[str, np.ndarray] = {}
     notes = []
     for name, values in [("rate", side.rate), ("camera", side.camid), *side.labels.items()]:
+        if name == "sha256":  # of psnet embed, another for each image
+            continue
         number = 0 if values is None else len(np.unique(values))
         gaps = values is not None and values.dtype.kind == "f" and bool(np.isnan(values).any())
         if gaps or number > MOST_GROUPS:

@@ -106,7 +106,7 @@ def test_equal_scores_are_refused_together():
         ({}, 0.0, "far=0.0 must be a share"),
         ({}, 1.0, "far=1.0 must be a share"),
         ({}, float("nan"), "far=nan must be a share"),
-        ({}, 1e-5, r"do not tell a false-accept rate of 1e-05; give 100,000 or more, or ask for a rate of 0.0002"),
+        ({}, 1e-5, r"rate of 1e-05; give 100,000 or more, or ask for a rate of 0.00023"),
         ({"made_by": None}, 0.01, "pairs.npz does not say which model made the embeddings"),
     ],
 )  # fmt: skip

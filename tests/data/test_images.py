@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,40 @@ DEEP = np.arange(800, dtype=np.uint16).reshape(40, 20) * 80
 def test_what_is_no_image_to_use(given: bytes, reason: str):
     with pytest.raises(ImageError, match=reason):
         decode(given)
+
+
+XMP = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22"
+XMP += (
+    b"-rdf-syntax-ns#'><rdf:Description xmlns:tiff='http://ns.adobe.com/tiff/1.0/' tiff:Orientation=\"6\"/></rdf:RDF>"
+)
+XMP += b"</x:xmpmeta>"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_whatever_says_how_it_is_turned_all_agree(tmp_path: Path, late: bool):
+    """In XMP, or in EXIF behind other segments of 64 KiB."""
+    plain = content(picture(), "JPEG", **({"exif": turned(6)} if late else {}))
+    filler = b"\xff\xed" + struct.pack(">H", 65_000) + bytes(64_998)
+    xmp = b"\xff\xe1" + struct.pack(">H", len(XMP) + 2) + XMP
+    file = tmp_path / "a.jpg"
+    file.write_bytes(plain[:2] + (2 * filler if late else xmp) + plain[2:])
+    found = read_image(file)
+    assert tuple(found.shape[1:]) == size_of(file) == (20, 40)
+    assert torch.equal(found, images.upright(Image.open(file)))
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow's, of damaged metadata
+def test_whatever_is_broken_is_an_image_error():
+    """Bytes changed at random: an image comes out, or an error that says so."""
+    random = np.random.default_rng(0)
+    for format in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM"):
+        whole = np.frombuffer(content(picture(), format), np.uint8)
+        for _ in range(60):
+            broken = whole.copy()
+            places = random.integers(0, min(len(broken), 200), 4)
+            broken[places] = random.integers(0, 256, 4)
+            with suppress(ImageError):
+                assert decode(broken.tobytes(), 10**6).shape[0] == 3
 
 
 def test_a_limit_of_its_own():

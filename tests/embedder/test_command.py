@@ -39,6 +39,19 @@ def test_a_list(checkpoint: Path, crops: Path, tmp_path: Path):
     assert read_table(tmp_path / "e.npz").columns["place"].tolist() == ["cam0"] * 3
 
 
+def test_each_row_of_a_list_is_one_image(
+    checkpoint: Path, crops: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """A folder in it is none, and brackets are no pattern, or labels would go to other images."""
+    one, *_ = sorted((crops / "cam0").iterdir())
+    one.rename(one.with_name("img1.png"))
+    (crops / "list.csv").write_text("path,pid\ncam1,1\ncam0/img[1].png,7\ncam0/img1.png,2\n")
+    main(["embed", str(crops / "list.csv"), "--model", str(checkpoint), "--out", str(tmp_path / "e.npz")])
+    assert read_table(tmp_path / "e.npz").columns["pid"].tolist() == [2]
+    assert "2 images could not be read" in caplog.text
+    assert "cam1: Is a directory" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ def test_it_embeds_as_evaluation_does(checkpoint: Path, embedder: Embedder, tiny
     evaluate.evaluate_checkpoint(checkpoint, cfg, tmp_path / "out", manifest=tiny)
     expected = read_embeddings([tmp_path / "e.npz"])
     images = RowImages(tiny, embedder.preprocess)
+    assert expected.made_by == embedder.made_by
     for side, rows in (("query", tiny.split("query")), ("gallery", tiny.split("gallery"))):
         found = embedder.embed([images.low_native(row) for row in rows], batch_size=3)
         np.testing.assert_allclose(found.embedding, getattr(expected, side).embedding, **TOLERANCE)
@@ -103,7 +105,7 @@ def test_every_way_to_give_an_image(embedder: Embedder, crops: Path):
         "bgr": embedder.embed(array[:, :, ::-1], color="bgr"),
         "bytes": embedder.embed(image),
         "floats": embedder.embed(image / 255),
-        "half": embedder.embed((image / 255).to(torch.float32)[None]),
+        "double": embedder.embed((image / 255).double()[None]),
         "generator": embedder.embed(one for one in [image]),
     }
     for name, found in ways.items():
@@ -132,6 +134,53 @@ def test_any_size_and_any_kind(embedder: Embedder, tmp_path: Path):
         image = Image.open(file).convert("RGB").resize((32, 64), Image.Resampling.BILINEAR)
         expected.append(embedder.embed(np.array(image), color="rgb").embedding[0])
     np.testing.assert_allclose(embedder.embed(tmp_path).embedding, expected, **TOLERANCE)
+
+
+def test_names_of_ones_own(embedder: Embedder, crops: Path):
+    frames = [torch.zeros(3, 9, 9), torch.ones(3, 9, 9)]
+    assert embedder.embed(frames, names=["a", "b"]).columns["path"].tolist() == ["a", "b"]
+    for names in (["a"], ["a", "a"], ["a", "b", "c"]):
+        with pytest.raises(EmbedderError, match="different names are given for 2 images"):
+            embedder.embed(frames, names=names)
+
+
+def test_what_is_lazy_or_comes_in_the_same_memory(embedder: Embedder, crops: Path):
+    """A file that Pillow has only opened, several times; and frames that a reader writes over the last one."""
+    first, second, *_ = files = sorted(crops.rglob("*.*"))
+    expected = embedder.embed(files[:2]).embedding
+    for _ in range(5):
+        lazy = Image.open(first)
+        found = embedder.embed([lazy] * 6)
+        assert not found.failed
+        np.testing.assert_allclose(found.embedding, np.stack([expected[0]] * 6), **TOLERANCE)
+
+    def frames(reversed_: bool):  # type: ignore[no-untyped-def]
+        buffer = np.empty((64, 32, 3), np.uint8)
+        for file in (first, second):
+            buffer[:] = np.asarray(Image.open(file).convert("RGB"))[:, :, :: -1 if reversed_ else 1]
+            yield buffer
+
+    for color in ("rgb", "bgr"):
+        found = embedder.embed(frames(color == "bgr"), color=color)
+        np.testing.assert_allclose(found.embedding, expected, **TOLERANCE)
+
+
+def test_a_broken_pillow_image_is_one_that_failed(embedder: Embedder, crops: Path):
+    first, second, *_ = sorted(crops.rglob("*.*"))
+    broken = first.with_name("half.png")
+    broken.write_bytes(first.read_bytes()[:-200])
+    found = embedder.embed([Image.open(broken), second])
+    assert [one.path for one in found.failed] == ["image 0"]
+    assert len(found) == 1
+
+
+def test_names_with_brackets_and_names_that_are_no_text(embedder: Embedder, crops: Path):
+    (crops / "cam0").rename(crops / "cam[0]")
+    assert len(embedder.embed(str(crops / "cam*"))) == 8
+    file = next((crops / "cam1").iterdir())
+    odd = os.fsdecode(os.fsencode(str(crops)) + b"/J\xf6rg.png")
+    os.rename(file, odd)
+    assert "J\\xf6rg.png" in embedder.embed(crops).columns["path"].tolist()
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 8, 100])
@@ -171,6 +220,9 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_through(embedder: Embedd
         (torch.zeros(3, 4, 4, dtype=torch.int64), {}, "a tensor of torch.int64 is no image"),
         (torch.zeros(3, 4, 4), {"batch_size": 0}, "batch_size=0 must be at least 1"),
         (torch.zeros(3, 4, 4), {"columns": {"pid": [1, 2]}}, r"column 'pid' has shape \(2,\), and there are 1 images"),
+        ("", {}, "the path of an image is empty"),
+        (torch.zeros(3, 4, 4), {"columns": {"place": [None]}}, "column 'place' holds objects, such as None"),
+        (torch.zeros(3, 4, 4), {"columns": {"file": ["a"]}}, "columns has 'file', which means something else"),
         (torch.zeros(3, 4, 4), {"columns": {"path": ["a"]}}, "columns has 'path', which means something else"),
     ],
     ids=str,
@@ -233,6 +285,49 @@ def test_a_checkpoint_that_would_run_other_code(checkpoint: Path, tmp_path: Path
     with pytest.raises(CheckpointError, match=r"built by pathlib\.Path\.touch, which is no network of psnet"):
         Embedder.from_checkpoint(tmp_path / "evil.ckpt")
     assert not (tmp_path / "was here").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("sr", "${oc.create:{_target_: pathlib.Path.touch, self: HERE}}", "is to be worked out when it is read"),
+        ("view", "${oc.env:HOME}", "is to be worked out when it is read"),
+        ("${oc.env:HOME}", 1, "is to be worked out when it is read"),
+        ("sr", {"_target_": "psnet.models.VDSRCA", "_args_": [1]}, "have _args_"),
+        ("reid", {"_target_": "psnet.models.HRNetReID", "backbone": {"_target_": "os.getcwd"}}, "built by os.getcwd"),
+    ],
+)
+def test_settings_that_would_run_something(checkpoint: Path, tmp_path: Path, setting: str, value: object, message: str):
+    content = read_checkpoint(checkpoint)
+    if isinstance(value, str):
+        value = value.replace("HERE", str(tmp_path / "was here"))
+    content["psnet"]["model"][setting] = value
+    torch.save(content, tmp_path / "evil.ckpt")
+    with pytest.raises(CheckpointError, match=message):
+        Embedder.from_checkpoint(tmp_path / "evil.ckpt")
+    assert not (tmp_path / "was here").exists()
+
+
+def test_what_does_not_fit_is_told(checkpoint: Path, tmp_path: Path):
+    for change, error, message in (
+        (lambda content: content["state_dict"].pop("reid.fc1.weight"), CheckpointError, "the weights do not fit"),
+        (lambda content: content["psnet"]["model"].pop("recipe"), EmbedderError, "does not describe a model"),
+        (
+            lambda content: content["psnet"]["model"]["recipe"].update(upsampling="nearest"),
+            ValueError,
+            "upsampling='ne",
+        ),
+        (
+            lambda content: content["psnet"]["model"]["recipe"].update(image_size=[0, 3]),
+            ValueError,
+            r"image_size=\[0, 3\]",
+        ),
+    ):
+        content = read_checkpoint(checkpoint)
+        change(content)
+        torch.save(content, tmp_path / "odd.ckpt")
+        with pytest.raises(error, match=message):
+            Embedder.from_checkpoint(tmp_path / "odd.ckpt")
 
 
 def test_a_network_of_ones_own_is_trusted_by_name(checkpoint: Path, crops: Path, tmp_path: Path):

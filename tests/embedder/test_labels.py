@@ -78,6 +78,9 @@ def test_a_list(tmp_path: Path):
         (b"path,pid,pid\na,1,2\n", "must begin with a row of names, each once"),
         (b"path,pid\na,1\nb\n", "row 2 has 1 cells, the header 2"),
         (b"path,width\na,1\n", "has 'width', which means something else"),
+        (b"path,pid\n", "has a header and no rows"),
+        (b"path,pid\n ,1\n", "row 1 has an empty path"),
+        (b"path,file\na,1\n", "has 'file', which means something else"),
         (b"path,pid\n\xff,1\n", "cannot be read as a CSV file in UTF-8"),
     ],
 )

@@ -51,6 +51,10 @@ def test_the_card(folder: Path, checkpoint: Path, tmp_path: Path):
     (tmp_path / "card.md").write_text("# What evaluation has found\n")
     main(["export", str(tmp_path / "last.ckpt"), str(tmp_path / "with")])
     assert "# What evaluation has found\n" in (tmp_path / "with" / "README.md").read_text()
+    (tmp_path / "card.md").write_text("# Of something else\n")
+    main(["export", str(tmp_path / "with"), str(tmp_path / "again")])
+    again = (tmp_path / "again" / "README.md").read_text()
+    assert again == (tmp_path / "with" / "README.md").read_text().replace('("with")', '("again")')
 
 
 def test_from_the_hub(folder: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -15,13 +15,15 @@ from psnet.data.images import MOST_PIXELS
 PAGE = Path(__file__).parents[2] / "docs" / "use.md"
 
 
-def test_its_code_runs(checkpoint: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_its_code_runs(
+    checkpoint: Path, crops: Path, crops_again: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.chdir(tmp_path)
     shutil.copy(checkpoint, "last.ckpt")
     for name, file in zip(("a.jpg", "b.jpg"), sorted(crops.rglob("*.*")), strict=False):
         shutil.copy(file, name)
-    for side in ("query", "gallery"):
-        main(["embed", "crops", "--model", "last.ckpt", "--out", f"{side}.npz", "--names", r"^cam\d/(?P<pid>\d+)"])
+    for side, folder in (("query", crops), ("gallery", crops_again)):
+        main(["embed", str(folder), "--model", "last.ckpt", "--out", f"{side}.npz", "--names", r"^cam\d/(?P<pid>\d+)"])
     main(["calibrate", "query.npz", "gallery.npz", "--model", "last.ckpt", "--far", "0.1"])
     known: dict[str, Any] = {}
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

@@ -51,14 +51,19 @@ def test_conditions(gallery: str, crops: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_answers_of_a_threshold(
-    gallery: str, crops: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    gallery: str,
+    crops: Path,
+    crops_again: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ):
     copy = tmp_path / "model" / "last.ckpt"
     copy.parent.mkdir()
     shutil.copy(checkpoint, copy)
-    for side in ("query", "gallery"):
+    for side, folder in (("query", crops), ("gallery", crops_again)):
         out = str(tmp_path / f"{side}.npz")
-        main(["embed", str(crops), "--model", str(copy), "--out", out, "--names", NAMES.replace("camid", "place")])
+        main(["embed", str(folder), "--model", str(copy), "--out", out, "--names", NAMES.replace("camid", "place")])
     main(
         ["calibrate", *(str(tmp_path / f"{s}.npz") for s in ("query", "gallery")), "--model", str(copy), "--far", "0.1"]
     )

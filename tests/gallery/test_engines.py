@@ -11,7 +11,7 @@ import pytest
 
 from psnet.embedder import ImageTable
 from psnet.embeddings import MadeBy
-from psnet.gallery import Gallery, GalleryError, conditions_of, create_gallery, open_gallery
+from psnet.gallery import Condition, Gallery, GalleryError, conditions_of, create_gallery, open_gallery
 from psnet.gallery.conditions import SIGNS
 from psnet.gallery.opening import is_there
 
@@ -157,8 +157,10 @@ def test_tidying_changes_nothing(gallery: Gallery, monkeypatch: pytest.MonkeyPat
     gallery.tidy()
     gallery.add(table(50, seed=50, first=9000))  # after the index was made
     assert found(gallery, table(50, seed=50).embedding[3], 1) == [("a/9003.jpg", pytest.approx(1))]
-    recall = np.mean([found(gallery, one, 1)[0][1] > 0.9999 for one in table(300, seed=21).embedding[:50]])
-    assert recall == 1.0
+    whole = np.concatenate([table(60).embedding, *(table(300, seed=20 + n).embedding for n in range(4))])
+    for query in table(20, seed=77).embedding:  # which nobody has added
+        best = np.sort(np.concatenate([whole, table(50, seed=50).embedding]) @ query)[::-1]
+        assert [score for _, score in found(gallery, query, 3)] == pytest.approx(best[:3].tolist(), abs=1e-5)
 
 
 def test_another_model_is_refused(gallery: Gallery, uri: str):
@@ -184,6 +186,25 @@ def test_other_columns_are_refused(kept: Gallery):
     with pytest.raises(GalleryError, match="the column 'camid' has dtype complex128"):
         kept.add(replace(given, columns={**given.columns, "camid": np.zeros(3, complex)}))
     assert len(kept) == 60
+
+
+def test_hand_made_conditions(kept: Gallery):
+    query = table(1).embedding
+    for wrong in (Condition("camid", "= 1 OR 1 =", 1), Condition("nobody", "=", 1), Condition("camid", "=", "1")):
+        with pytest.raises(GalleryError, match="cannot be asked for"):
+            kept.search(query, MADE_BY, 1, [wrong])
+        with pytest.raises(GalleryError, match="cannot be asked for"):
+            kept.delete([wrong])
+    with pytest.raises(GalleryError, match="say which images to delete"):
+        kept.delete([])
+    assert len(kept) == 60
+
+
+def test_images_without_names(kept: Gallery):
+    given = table(2)
+    nameless = {**given.columns, "path": np.array(["image 0", "image 1"]), "sha256": np.array(["", ""])}
+    with pytest.raises(GalleryError, match="'image 0' has no name of its own"):
+        kept.add(replace(given, columns=nameless))
 
 
 def test_k(kept: Gallery):
@@ -216,13 +237,19 @@ def test_what_is_no_gallery(tmp_path: Path):
         ("camid", "'camid' is no condition; write it like camid=3"),
         ("camid~3", "is no condition"),
         ("cam=3", "there is no column 'cam'; there is camid, time"),
+        ("order==x", "'order==x' is no condition"),
+        ("time=>2026", "is no condition"),
+        ("camid=1_000", "none that it can hold"),
+        ("camid=99999999999999999999", "none that it can hold"),
+        ("Light>nan", "none that it can hold"),
+        ("Light<inf", "none that it can hold"),
         ("camid=two", "camid holds whole numbers, and 'two' is none"),
         ("Light>dark", "Light holds numbers, and 'dark' is none"),
         ("time=1' OR '1'='1", None),  # a text like any other
     ],
 )
 def test_conditions_that_cannot_be_used(text: str, message: str | None):
-    columns = {"camid": int, "time": str, "Light": float}
+    columns = {"camid": int, "time": str, "Light": float, "order": str}
     if message is None:
         assert conditions_of([text], columns)[0].value == "1' OR '1'='1"
         return
