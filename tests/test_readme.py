@@ -50,7 +50,7 @@ NOT_RUN = {
 BETWEEN = [name for name in FORMS if name not in ("plain", DEFAULT)]
 SMALL = {
     "benchmarks.crashes": ["--kills", "1"],
-    "benchmarks.galleries": "--images 300 --dimensions 16 --queries 3 --kills 0 --engines lance".split(),
+    "benchmarks.galleries": ["--images", "300", "--queries", "3", "--kills", "0", "--engines", "lance"],
     "benchmarks.loading": ["--batches", "1", "--rounds", "1"],
     "benchmarks.training": ["--model", "ps_hrnet_demo", "--rounds", "1", "--losses", "1", "--without", *BETWEEN],
     "benchmarks.evaluation": ["--queries", "40", "--gallery", "200", "--rounds", "1"],
