@@ -139,6 +139,4 @@ def _blocks(number: int, size: int) -> Iterator[slice]:
 
 def _rates(counts: Tensor) -> GroupRates:
     false_accepted, false, true_accepted, true = counts.sum(dim=0).tolist()
-    return GroupRates(
-        false_accepted / false if false else math.nan, true_accepted / true if true else math.nan, false, true
-    )
+    return GroupRates(false_accepted / false if false else None, true_accepted / true if true else None, false, true)

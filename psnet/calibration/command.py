@@ -10,7 +10,7 @@ from rich.table import Table
 
 from psnet.calibration.calibrate import calibrate
 from psnet.calibration.kept import keep_threshold, read_threshold
-from psnet.calibration.threshold import CalibrationError, GroupRates, Threshold
+from psnet.calibration.threshold import CalibrationError, GroupRates, Threshold, share
 from psnet.embeddings import MadeBy, read_embeddings
 
 FEW = 10
@@ -38,7 +38,7 @@ def run(
     before = read_threshold(model, made_by)
     file = keep_threshold(model, threshold)
     console.print(_table(threshold))
-    accepted = round(threshold.found.far * threshold.found.false_pairs)
+    accepted = round((threshold.found.far or 0) * threshold.found.false_pairs)
     if accepted < FEW:
         console.print(
             f"Only {accepted} of {threshold.found.false_pairs:,} false pairs lie above it, so its rate is little more "
@@ -58,5 +58,5 @@ def _table(threshold: Threshold) -> Table:
     groups: dict[str, GroupRates] = {"all": threshold.found}
     groups |= {"sharp" if rate == "1" else f"1/{rate}": found for rate, found in threshold.by_rate.items()}
     for name, found in groups.items():
-        table.add_row(name, f"{found.false_pairs:,}", f"{found.far:.4%}", f"{found.true_pairs:,}", f"{found.tar:.1%}")
+        table.add_row(name, f"{found.false_pairs:,}", share(found.far, 4), f"{found.true_pairs:,}", share(found.tar, 1))
     return table

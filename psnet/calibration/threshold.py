@@ -15,16 +15,22 @@ class CalibrationError(ValueError):
 
 @dataclass(frozen=True)
 class GroupRates:
-    """What a threshold does on some pairs. far: share of the false ones that it accepts. tar: of the true ones."""
+    """What a threshold does on some pairs. far: share of the false ones that it accepts. tar: of the true ones. None
+    where there is no such pair."""
 
-    far: float
-    tar: float
+    far: float | None
+    tar: float | None
     false_pairs: int
     true_pairs: int
 
     def __str__(self) -> str:
-        false, true = f"{self.far:.3%} of {self.false_pairs:,} false", f"{self.tar:.1%} of {self.true_pairs:,} true"
-        return f"accepts {false} and {true} pairs"
+        false, true = share(self.far, 3), share(self.tar, 1)
+        return f"accepts {false} of {self.false_pairs:,} false and {true} of {self.true_pairs:,} true pairs"
+
+
+def share(value: float | None, digits: int) -> str:
+    """In percent; a dash where nobody knows."""
+    return "-" if value is None else f"{value:.{digits}%}"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -62,6 +63,7 @@ def test_it_is_the_lowest_that_accepts_no_more(far: float, cameras: bool):
     found = calibrate(given, far)
     same, score = pairs(given)
     assert found.found == rates(same, score, found.value)
+    assert found.found.far is not None
     assert found.found.far <= far
     assert rates(same, score, found.value - 3e-6).far > far or np.isclose(found.found.far, far, atol=1 / len(same))
     false, true, _ = roc_curve(same, score, drop_intermediate=False)
@@ -72,13 +74,23 @@ def test_the_evidence():
     given = world()
     found = calibrate(given, 0.01)
     assert found.by_rate == {f"{rate:g}": rates(*pairs(given, rate), found.value) for rate in (2.0, 4.0)}
-    assert found.by_rate["2"].tar > found.by_rate["4"].tar  # the poorer the image, the fewer are found
+    assert (found.by_rate["2"].tar or 0) > (found.by_rate["4"].tar or 1)  # the poorer the image, the fewer are found
     false, true, _ = roc_curve(*pairs(given), drop_intermediate=False)
     for far, tar in found.roc:
         assert tar == pytest.approx(max(true[false <= far * (1 + 1e-12)]))
     assert (found.people, found.source, found.made_by, found.asked) == (12, "pairs.npz", MADE_BY, 0.01)
     plain = EmbeddingSet(given.gallery, given.query, made_by=MADE_BY)
     assert calibrate(plain, 0.01).by_rate == {}
+
+
+def test_a_rate_without_true_pairs():
+    """Is told as such, and kept as JSON that any tool reads."""
+    given = world()
+    strangers = np.where(given.query.rate == 4, given.query.pid + 100, given.query.pid)
+    found = calibrate(replace(given, query=replace(given.query, pid=strangers)), 0.01)
+    assert found.by_rate["4"].tar is None
+    assert "- of 0 true pairs" in str(found.by_rate["4"])
+    assert json.loads(json.dumps(found.as_json(), allow_nan=False))["by_rate"]["4"]["tar"] is None
 
 
 def test_junk_takes_no_part():
