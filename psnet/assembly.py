@@ -28,7 +28,7 @@ def build_task(
     Args:
         more: arguments that replace configured ones, such as a teacher.
     """
-    task: Task = build(_own(model, more), recipe=recipe, retrieval=retrieval, **more)
+    task: Task = build(task_settings(model, more), recipe=recipe, retrieval=retrieval, **more)
     return task
 
 
@@ -73,7 +73,7 @@ def check_ours(model: Mapping[str, Any], trusted: Collection[str] = ()) -> None:
     Raises:
         CheckpointError: it names something else.
     """
-    for key, value in _entries(_own(model)):
+    for key, value in _entries(task_settings(model)):
         if isinstance(value, str) and "${" in value:
             raise CheckpointError(
                 f"the model's setting {key}={value!r} is to be worked out when it is read: that would run code from "
@@ -88,7 +88,8 @@ def check_ours(model: Mapping[str, Any], trusted: Collection[str] = ()) -> None:
             raise CheckpointError(f"the model's settings have {key}={value!r}, which is none of a network")
 
 
-def _own(model: Mapping[str, Any], replaced: Collection[str] = ()) -> dict[str, Any]:
+def task_settings(model: Mapping[str, Any], replaced: Collection[str] = ()) -> dict[str, Any]:
+    """What a model is, without how it was trained, and without arguments that are replaced."""
     return {key: value for key, value in model.items() if key not in NOT_OF_THE_TASK and key not in replaced}
 
 

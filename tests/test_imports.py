@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "assembly": {"checkpoint", "configuration", "data", "metrics", "models", "tasks"},
     "embedder": {"embedder", "assembly", "checkpoint", "calibration", "data", "embeddings"}
     | {"precision", "progress", "tasks", "atomic"},
-    "calibration": {"calibration", "embeddings", "metrics", "atomic"},
+    "calibration": {"calibration", "data", "embeddings", "metrics", "atomic"},
     "gallery": {"gallery", "embedder", "embeddings", "calibration", "data", "atomic"},
     "differences": set(),
     "phases": {"configuration", "checkpoint", "data", "processes", "differences", "run_folder"},

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from psnet.calibration.threshold import CalibrationError, GroupRates, Threshold
+from psnet.data.manifest import DIGEST
 from psnet.embeddings import EmbeddingSet, EmbeddingSide
 from psnet.metrics import Labels, verify
 from psnet.metrics.verification import CURVE
@@ -18,9 +19,6 @@ from psnet.metrics.verification import CURVE
 STEP = 1e-6
 """Thresholds are multiples of this: in 32 bits the cosine of the same two images, embedded in batches of other sizes,
 differs by about as much. In 16 bits it differs by 2e-3."""
-
-DIGEST = 16
-"""Digits of sha256 by which trained images are known, as in `psnet.data.manifest`."""
 
 BLOCK = 1 << 22
 """Pairs whose cosines are held at once."""

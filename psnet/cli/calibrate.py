@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +27,14 @@ def run_calibrate(given: argparse.Namespace) -> None:
     from rich.console import Console
 
     from psnet.calibration import command
-    from psnet.configuration import USER_ERRORS
     from psnet.embedder.command import open_model
 
-    try:
-        embedder = open_model(given.model, given.part, given.device, given.precision)
-        command.run(embedder.place, embedder.made_by, embedder.trained_images, given.files, given.far, Console())
-    except (*USER_ERRORS, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    embedder = open_model(given.model, given.part, given.device, given.precision)
+    command.run(embedder.place, embedder.made_by, embedder.trained_images, given.files, given.far, Console())
 
 
 def run_compare(given: argparse.Namespace) -> None:
-    from psnet.configuration import USER_ERRORS
     from psnet.embedder.command import open_model
 
-    try:
-        embedder = open_model(given.model, given.part, given.device, given.precision)
-        print(embedder.compare(*given.images))
-    except (*USER_ERRORS, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    embedder = open_model(given.model, given.part, given.device, given.precision)
+    print(embedder.compare(*given.images))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,18 +23,15 @@ def add_to(commands: Any) -> None:
 
 
 def run(given: argparse.Namespace) -> None:
-    from psnet.configuration import USER_ERRORS, build_manifest
+    from psnet.configuration import build_manifest
     from psnet.data.export import export
 
-    try:
-        dataset = compose_dataset(given.settings)
-        manifest = build_manifest(dataset)
-        if given.command == "build-mlr":
-            listed = export(manifest, given.folder)
-            rules = " ".join(evaluation_rules(dataset))
-            print(f"Train on it with: python train.py dataset=csv dataset.source.reader.path={listed} {rules}".rstrip())
-    except USER_ERRORS as error:
-        sys.exit(f"error: {error}")
+    dataset = compose_dataset(given.settings)
+    manifest = build_manifest(dataset)
+    if given.command == "build-mlr":
+        listed = export(manifest, given.folder)
+        rules = " ".join(evaluation_rules(dataset))
+        print(f"Train on it with: python train.py dataset=csv dataset.source.reader.path={listed} {rules}".rstrip())
 
 
 def compose_dataset(settings: Sequence[str]) -> DictConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +40,7 @@ def add_how(command: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> None:
-    from psnet.configuration import USER_ERRORS
     from psnet.embedder.command import embed, open_model
 
-    try:
-        embedder = open_model(given.model, given.part, given.device, given.precision)
-        embed(given.images, embedder, given.out, given.names, given.batch_size)
-    except (*USER_ERRORS, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    embedder = open_model(given.model, given.part, given.device, given.precision)
+    embed(given.images, embedder, given.out, given.names, given.batch_size)

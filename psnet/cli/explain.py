@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,9 @@ def add_to(commands: Any) -> None:
 
 
 def run(given: argparse.Namespace) -> None:
-    from psnet.configuration import USER_ERRORS
     from psnet.embedder.command import open_model
     from psnet.gallery.explanation import write_explanation
 
-    try:
-        embedder = open_model(given.model, given.part, given.device, given.precision)
-        score = write_explanation(given.out, embedder, Path(given.query), Path(given.match))
-        print(f"{score:.4f}, {given.out}")
-    except (*USER_ERRORS, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    embedder = open_model(given.model, given.part, given.device, given.precision)
+    score = write_explanation(given.out, embedder, Path(given.query), Path(given.match))
+    print(f"{score:.4f}, {given.out}")

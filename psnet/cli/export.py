@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,6 @@ def add_to(commands: Any) -> None:
 
 
 def run(given: argparse.Namespace) -> None:
-    from psnet.configuration import USER_ERRORS
     from psnet.embedder.command import export
 
-    try:
-        export(given.model, given.folder)
-    except (*USER_ERRORS, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    export(given.model, given.folder)

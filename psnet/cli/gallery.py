@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ def add_to(commands: Any) -> None:
     add_images(index)
     index.add_argument("--gallery", required=True, help=URI)
     add_model(index)
-    index.set_defaults(run=_telling(run_index))
+    index.set_defaults(run=run_index)
     search = commands.add_parser("search", help="find the person of an image in a gallery")
     search.add_argument("image")
     search.add_argument("--gallery", required=True, help=URI)
@@ -27,27 +25,15 @@ def add_to(commands: Any) -> None:
     search.add_argument("-k", type=int, default=10, help="so many images, best first; 10")
     _add_where(search, "images that are searched, such as camid=3 or 'time>=2026-01-31'; all of several must be met")
     search.add_argument("--picture", type=Path, help="write the ranked list as a picture, .png or .jpg")
-    search.set_defaults(run=_telling(run_search))
+    search.set_defaults(run=run_search)
     gallery = commands.add_parser("gallery", help="say what a gallery holds, or delete from it")
     gallery.add_argument("gallery", help=URI)
     _add_where(gallery, "images to delete", "--delete")
-    gallery.set_defaults(run=_telling(run_gallery))
+    gallery.set_defaults(run=run_gallery)
 
 
 def _add_where(command: argparse.ArgumentParser, what: str, name: str = "--where") -> None:
     command.add_argument(name, dest="where", action="append", default=[], metavar="CONDITION", help=what)
-
-
-def _telling(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
-    def told(given: argparse.Namespace) -> None:
-        from psnet.configuration import USER_ERRORS
-
-        try:
-            run(given)
-        except (*USER_ERRORS, ValueError, OSError) as error:
-            sys.exit(f"error: {error}")
-
-    return told
 
 
 def run_index(given: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from collections.abc import Sequence
 
 from psnet.cli import calibrate, dataset, embed, explain, export, gallery, score, table
@@ -26,4 +27,11 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     given = parser().parse_args(arguments)
-    given.run(given)
+    try:
+        given.run(given)
+    except Exception as error:
+        from psnet.configuration import USER_ERRORS  # only now: it is slow to import
+
+        if not isinstance(error, (*USER_ERRORS, ValueError, OSError)):
+            raise
+        sys.exit(f"error: {error}")

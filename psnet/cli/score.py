@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,4 @@ def run(given: argparse.Namespace) -> None:
         rerank=given.rerank,
     )
     more = {"file_format": given.format, "num_query": given.num_query, "against": given.against, "images": given.images}
-    try:
-        command.run(given.files, options, given.out, Console(), **more)
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    command.run(given.files, options, given.out, Console(), **more)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,5 @@ def run(given: argparse.Namespace) -> None:
     from rich.console import Console
 
     from psnet.table.command import make_table
-    from psnet.table.runs import TableError
 
-    try:
-        make_table(given.folders, given.out or given.folders[0], given.wandb, Console())
-    except (TableError, OSError) as error:
-        sys.exit(f"error: {error}")
+    make_table(given.folders, given.out or given.folders[0], given.wandb, Console())

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from psnet.assembly import NOT_OF_THE_TASK, preprocess_of, without_weights
+from psnet.assembly import preprocess_of, task_settings, without_weights
 from psnet.embeddings import DescriptorPart, MadeBy
 from psnet.tasks import Task
 
@@ -21,7 +21,7 @@ def made_by_of(content: Mapping[str, Any], task: Task, part: DescriptorPart = "w
     """
     model = content["psnet"]["model"]
     preprocess = preprocess_of(model).settings()
-    own = {key: value for key, value in without_weights(model).items() if key not in NOT_OF_THE_TASK}
+    own = task_settings(without_weights(model))
     reid: Any = task.reid
     dimensions = reid.fc1.out_features + (reid.fc1.in_features if part == "whole" else 0)
     return MadeBy(
