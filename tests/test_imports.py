@@ -35,8 +35,11 @@ ALLOWED: dict[str, set[str]] = {
     "callbacks": {"callbacks", "pictures", "tasks", "report", "data", "losses", "atomic"},
     "configuration": {"checkpoint", "models", "data", "losses", "atomic", "processes"},
     "assembly": {"checkpoint", "configuration", "data", "metrics", "models", "tasks"},
-    "embedder": {"embedder", "assembly", "checkpoint", "calibration", "data", "embeddings"}
-    | {"precision", "progress", "tasks", "atomic"},
+    "engines": {"engines", "data", "tasks", "precision", "atomic"},
+    "embedder": {"embedder", "engines", "assembly", "checkpoint", "calibration", "data", "embeddings"}
+    | {"progress", "tasks", "atomic"},
+    "export": {"export", "embedder", "engines", "calibration", "checkpoint", "data", "embeddings"}
+    | {"metrics", "scoring", "atomic"},
     "calibration": {"calibration", "data", "embeddings", "metrics", "atomic"},
     "gallery": {"gallery", "embedder", "embeddings", "calibration", "data", "atomic"},
     "differences": set(),
@@ -45,7 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "run_folder": {"configuration", "checkpoint", "differences", "atomic"},
     "sweep": {"command_line", "configuration", "record", "run_folder", "data", "atomic"},
     "table": {"table", "report", "loggers", "differences", "atomic"},
-    "cli": {"cli", "configuration", "data", "table", "scoring", "embedder", "calibration", "gallery"},
+    "cli": {"cli", "configuration", "data", "table", "scoring", "embedder", "calibration", "gallery", "export"},
     "__init__": {"embedder"},
 }
 """Ours, by the first name below psnet. "psnet" is the package itself, which has the version."""
@@ -63,6 +66,10 @@ ROOMS_OF = {
     "pyarrow": {"embeddings/parquet_file", "gallery/lance"},
     "lancedb": {"gallery/lance"},
     "captum": {"embedder/explain"},
+    "onnxruntime": {"engines/onnx_file"},
+    "onnxscript": {"engines/onnx_file"},
+    "openvino": {"engines/openvino_file"},
+    "nncf": {"engines/openvino_file"},
     "pymilvus": {"gallery/milvus"},
     "safetensors": {"embedder/model_folder"},
     "huggingface_hub": {"embedder/model_folder"},

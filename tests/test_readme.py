@@ -74,10 +74,12 @@ COMMANDS = [list(words) for words in dict.fromkeys(tuple(words) for page in PAGE
 TRAIN = [words[2:] for words in COMMANDS if words[:2] == ["python", "train.py"]]
 REPORTED = {tuple(words[2:]) for words in typed(ROOT / "docs" / "results.md")}
 """How figures were made: the same jobs with many values of the same settings. They are composed, not run."""
-PSNET = [words[1:] for words in COMMANDS if words[0] == "psnet"]
+PSNET = [words[1:] for words in COMMANDS if words[0] == "psnet" and not {"--to", "--engine"} & set(words)]
+"""Those of other engines are run in tests/engines, where a model has been exported."""
 USES_A_MODEL = ("embed", "index", "search", "gallery", "calibrate", "compare", "export")
 MODULES = list({words[2]: words[2:] for words in reversed(COMMANDS) if words[:2] == ["python", "-m"]}.values())
 """One command of each; the others ask for other sizes, and here all are small."""
+MODULES = [words for words in MODULES if words[0] != "benchmarks.engines"]  # run in tests/engines
 EVALUATE = [words[2:] for words in COMMANDS if words[:2] == ["python", "evaluate.py"]]
 
 

@@ -29,12 +29,12 @@ def run_calibrate(given: argparse.Namespace) -> None:
     from psnet.calibration import command
     from psnet.embedder.command import open_model
 
-    embedder = open_model(given.model, given.part, given.device, given.precision)
+    embedder = open_model(given.model, given.part, given.device, given.precision, given.engine)
     command.run(embedder.place, embedder.made_by, embedder.trained_images, given.files, given.far, Console())
 
 
 def run_compare(given: argparse.Namespace) -> None:
     from psnet.embedder.command import open_model
 
-    embedder = open_model(given.model, given.part, given.device, given.precision)
+    embedder = open_model(given.model, given.part, given.device, given.precision, given.engine)
     print(embedder.compare(*given.images))

@@ -37,10 +37,13 @@ def add_how(command: argparse.ArgumentParser) -> None:
     """What says how it computes."""
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, ...")
     command.add_argument("--precision", default="auto", help="auto, 32-true, bf16-mixed or 16-mixed")
+    command.add_argument(
+        "--engine", default="pytorch", help="pytorch, onnx, openvino, int8, pt2 or auto; see docs/export.md"
+    )
 
 
 def run(given: argparse.Namespace) -> None:
     from psnet.embedder.command import embed, open_model
 
-    embedder = open_model(given.model, given.part, given.device, given.precision)
+    embedder = open_model(given.model, given.part, given.device, given.precision, given.engine)
     embed(given.images, embedder, given.out, given.names, given.batch_size)

@@ -22,6 +22,6 @@ def run(given: argparse.Namespace) -> None:
     from psnet.embedder.command import open_model
     from psnet.gallery.explanation import write_explanation
 
-    embedder = open_model(given.model, given.part, given.device, given.precision)
+    embedder = open_model(given.model, given.part, given.device, given.precision, given.engine)
     score = write_explanation(given.out, embedder, Path(given.query), Path(given.match))
     print(f"{score:.4f}, {given.out}")

@@ -25,7 +25,7 @@ def add_to(commands: Any) -> None:
     search.add_argument("-k", type=int, default=10, help="so many images, best first; 10")
     _add_where(search, "images that are searched, such as camid=3 or 'time>=2026-01-31'; all of several must be met")
     search.add_argument("--picture", type=Path, help="write the ranked list as a picture, .png or .jpg")
-    search.set_defaults(run=run_search)
+    search.set_defaults(run=run_search, engine=None)  # that of the gallery
     gallery = commands.add_parser("gallery", help="say what a gallery holds, or delete from it")
     gallery.add_argument("gallery", help=URI)
     _add_where(gallery, "images to delete", "--delete")
@@ -41,7 +41,7 @@ def run_index(given: argparse.Namespace) -> None:
     from psnet.gallery.command import index
 
     listing = listing_of(given.images, given.names)
-    embedder = open_model(given.model, given.part, given.device, given.precision)
+    embedder = open_model(given.model, given.part, given.device, given.precision, given.engine)
     index(listing, embedder, given.gallery, str(embedder.place.resolve()), given.batch_size)
 
 
@@ -59,7 +59,8 @@ def run_search(given: argparse.Namespace) -> None:
     about = gallery.about
     if given.model is None and not Path(about.model).exists():
         raise GalleryError(f"{about.model}, the model of {given.gallery}, is not there; say --model where it lies now")
-    embedder = open_model(given.model or about.model, about.made_by.part, given.device, given.precision)
+    engine = given.engine or about.made_by.engine or "pytorch"
+    embedder = open_model(given.model or about.model, about.made_by.part, given.device, given.precision, engine)
     hits = search(given.image, embedder, gallery, given.k, given.where)
     print_hits(hits, embedder.threshold, Console())
     if given.picture is not None:

@@ -1,4 +1,4 @@
-"""psnet embed, psnet export: what they do, and what they say of it."""
+"""psnet embed: what it does, and what it says of it; and what other commands share with it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from psnet.atomic import write_whole
-from psnet.calibration.kept import place_of
-from psnet.checkpoint import read_checkpoint
 from psnet.embedder.embedder import NAMED, Embedder
 from psnet.embedder.given import Listing, files, listed
 from psnet.embedder.image_table import OWN, Failed, ImageTable, checked
 from psnet.embedder.labels import check_columns, labels_of, read_list
-from psnet.embedder.model_folder import CARD, FRONT, fetch, read_folder, write_folder
-from psnet.embedder.origin import in_words
 from psnet.embeddings import DescriptorPart
 
 log = logging.getLogger("psnet")
 
 
-def open_model(model: str, part: DescriptorPart = "whole", device: str = "auto", precision: str = "auto") -> Embedder:
+def open_model(
+    model: str,
+    part: DescriptorPart = "whole",
+    device: str = "auto",
+    precision: str = "auto",
+    engine: str = "pytorch",
+) -> Embedder:
     """By whatever a user calls it: a checkpoint, a folder, or a name on the hub."""
-    how = {"part": part, "device": device, "precision": precision}
+    how = {"part": part, "device": device, "precision": precision, "engine": engine}
     if is_checkpoint(model):
         return Embedder.from_checkpoint(model, **how)  # type: ignore[arg-type]
     return Embedder.from_pretrained(model, **how)  # type: ignore[arg-type]
@@ -79,36 +80,3 @@ def tell_failed(failed: Sequence[Failed]) -> None:
         named = "".join(f"\n    {one.path}: {one.reason}" for one in failed[:NAMED])
         more = f"\n    and {len(failed) - NAMED:,} more" if len(failed) > NAMED else ""
         log.warning("%s images could not be read, and are left out:%s%s", f"{len(failed):,}", named, more)
-
-
-def export(model: str, folder: Path) -> None:
-    """A checkpoint as a folder that `Embedder.from_pretrained` opens.
-
-    Raises:
-        CheckpointError, EmbedderError, WriteError.
-    """
-    source = Path(model) if is_checkpoint(model) else fetch(model)
-    content = read_checkpoint(source) if is_checkpoint(model) else read_folder(source)
-    write_folder(content, folder, _card(source, in_words(content["psnet"])) + USE.format(folder=folder.name))
-    if place_of(source).is_file():
-        write_whole(place_of(folder), place_of(source).read_bytes())
-    log.info("%s: %s", folder, in_words(content["psnet"]))
-
-
-def _card(source: Path, words: str) -> str:
-    """What is said of a checkpoint beside it, or of a folder in it."""
-    if source.is_dir():
-        return (source / CARD).read_text(encoding="utf-8").removeprefix(FRONT).partition(HEADING)[0]
-    beside = source.with_name("card.md")
-    return beside.read_text(encoding="utf-8") if beside.is_file() else f"# {words}\n"
-
-
-HEADING = "\n## From Python\n"
-
-USE = f"""{HEADING}
-    import psnet
-
-    embedder = psnet.Embedder.from_pretrained("{{folder}}")
-    found = embedder.embed("crops/")
-    found.embedding @ found.embedding.T    # cosines
-"""

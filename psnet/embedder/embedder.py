@@ -21,7 +21,6 @@ from psnet.calibration.kept import read_threshold
 from psnet.checkpoint import read_checkpoint
 from psnet.data.images import ImageError, stack
 from psnet.data.preprocess import Preprocess
-from psnet.embedder.engine import TorchEngine
 from psnet.embedder.errors import EmbedderError
 from psnet.embedder.given import Color, Given, Images, Listing, Loaded, listed, named, reason
 from psnet.embedder.image_table import Failed, ImageTable
@@ -29,7 +28,9 @@ from psnet.embedder.labels import check_columns
 from psnet.embedder.model_folder import fetch, read_folder
 from psnet.embedder.origin import made_by_of
 from psnet.embeddings import DescriptorPart, MadeBy
+from psnet.engines import Engine, open_engine
 from psnet.progress import shown
+from psnet.tasks import SuperResolution
 
 READERS = 2
 """Threads that read and decode while the network computes."""
@@ -52,7 +53,7 @@ class Embedder:
 
     def __init__(
         self,
-        engine: TorchEngine,
+        engine: Engine,
         preprocess: Preprocess,
         made_by: MadeBy,
         place: Path,
@@ -69,6 +70,7 @@ class Embedder:
         part: DescriptorPart = "whole",
         device: str = "auto",
         precision: str = "auto",
+        engine: str = "pytorch",
         trusted: Collection[str] = (),
     ) -> Embedder:
         """The student, or the network, of a last.ckpt that train.py wrote.
@@ -76,12 +78,13 @@ class Embedder:
         Args:
             part: of the descriptor: "whole", the method's; or "neck", its last part alone, as wide as the bottleneck
                 (512 for the method's 6,656), for galleries that must be small.
-            device, precision: see `TorchEngine`. trusted: see `psnet.assembly.check_ours`.
+            device, precision: see `psnet.engines.TorchEngine`. engine: "pytorch", or "auto", which tries whether 16
+                bits are faster here. trusted: see `psnet.assembly.check_ours`.
 
         Raises:
-            CheckpointError, EmbedderError: the file, or an argument, cannot be used.
+            CheckpointError, EmbedderError, EngineError: the file, or an argument, cannot be used.
         """
-        return cls._of(read_checkpoint(path), Path(path), part, device, precision, trusted)
+        return cls._of(read_checkpoint(path), Path(path), part, device, precision, engine, trusted)
 
     @classmethod
     def from_pretrained(
@@ -91,19 +94,24 @@ class Embedder:
         part: DescriptorPart = "whole",
         device: str = "auto",
         precision: str = "auto",
+        engine: str = "pytorch",
         trusted: Collection[str] = (),
     ) -> Embedder:
         """A model that `psnet export` has written: a local folder, or the name of one on the Hugging Face hub, such as
         "someone/ps-hrnet-market".
 
         Args:
-            As of `from_checkpoint`.
+            engine: what computes: "pytorch"; one of the forms that were exported into the folder, "onnx", "openvino",
+                "int8", "pt2"; or "auto", the fastest here that is exact enough, see `open_engine`. A pt2 file may
+                run code when it is read, so none is fetched from the hub.
+            Others as of `from_checkpoint`.
 
         Raises:
             EmbedderError: there is no such model, the hub is out of reach, or a file of it is damaged.
+            EngineError: that engine cannot be had.
         """
-        folder = fetch(name)
-        return cls._of(read_folder(folder), folder, part, device, precision, trusted)
+        folder = fetch(name, engine)
+        return cls._of(read_folder(folder), folder, part, device, precision, engine, trusted)
 
     @classmethod
     def _of(
@@ -113,6 +121,7 @@ class Embedder:
         part: DescriptorPart,
         device: str,
         precision: str,
+        engine: str,
         trusted: Collection[str],
     ) -> Embedder:
         if part not in get_args(DescriptorPart):
@@ -121,9 +130,15 @@ class Embedder:
             task, preprocess = trained_task(content, trusted), preprocess_of(content["psnet"]["model"])
         except (KeyError, TypeError, AttributeError) as error:
             raise EmbedderError(f"{place} does not describe a model ({error!r}); export it again") from error
-        engine = TorchEngine(task, preprocess.image_size, device, precision)
-        trained = content["psnet"]["trained_images"]
-        return cls(engine, preprocess, made_by_of(content, task, part), place, trained)
+        if isinstance(task, SuperResolution):
+            raise EmbedderError(
+                "this network restores images and describes none; give a checkpoint of re-identification"
+            )
+        made_by = made_by_of(content, task, part)
+        opened = open_engine(engine, place, task, preprocess.image_size, made_by.digest, device, precision)
+        if opened.name == "int8":  # the others compute the same up to rounding
+            made_by = replace(made_by, engine=opened.name)
+        return cls(opened, preprocess, made_by, place, content["psnet"]["trained_images"])
 
     def embed(
         self,

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from psnet.data.images import as_unit, stack
 from psnet.embedder.embedder import Embedder
 from psnet.embedder.errors import EmbedderError
+from psnet.engines import TorchEngine
 
 
 def explain(embedder: Embedder, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
@@ -31,9 +32,10 @@ def explain(embedder: Embedder, one: Tensor, other: Tensor) -> tuple[Tensor, Ten
         a maximum of 1, unless nothing speaks for the match.
 
     Raises:
-        EmbedderError: Captum is not installed.
+        EmbedderError: Captum is not installed, or an exported graph computes, which has no gradients.
     """
-    inputs = [as_unit(stack([embedder.preprocess(image)])).to(embedder.engine.device) for image in (one, other)]
+    engine = _torch(embedder)
+    inputs = [as_unit(stack([embedder.preprocess(image)])).to(engine.device) for image in (one, other)]
     with torch.no_grad():
         described = [_descriptor(embedder, image) for image in inputs]
     maps = [_map(embedder, inputs[0], described[1]), _map(embedder, inputs[1], described[0])]
@@ -44,7 +46,7 @@ def explain(embedder: Embedder, one: Tensor, other: Tensor) -> tuple[Tensor, Ten
 
 def _descriptor(embedder: Embedder, images: Tensor) -> Tensor:
     """(B, D) of unit length, without the mirror image, whose places are others."""
-    task = embedder.engine.task
+    task = _torch(embedder).task
     restored = task.restore(images)
     descriptor = task.describe(images if restored is None else restored)
     assert descriptor is not None
@@ -58,7 +60,7 @@ def _map(embedder: Embedder, image: Tensor, other: Tensor) -> Tensor:
     def score(images: Tensor) -> Tensor:
         return (_descriptor(embedder, images) * other).sum(dim=1)
 
-    pools: Any = embedder.engine.task.reid.pools  # type: ignore[union-attr]
+    pools: Any = _torch(embedder).task.reid.pools  # type: ignore[union-attr]
     total = torch.zeros(image.shape[2:], device=image.device)
     with torch.enable_grad():
         seen = image.clone().requires_grad_()
@@ -67,6 +69,12 @@ def _map(embedder: Embedder, image: Tensor, other: Tensor) -> Tensor:
             spread = found.shape[2] * found.shape[3] / total.numel()
             total += spread * interpolate(found, tuple(image.shape[2:]), "bilinear")[0, 0]
     return total.detach().cpu()
+
+
+def _torch(embedder: Embedder) -> TorchEngine:
+    if not isinstance(embedder.engine, TorchEngine):
+        raise EmbedderError(f"engine {embedder.engine.name} gives no gradients, which explaining needs; take pytorch")
+    return embedder.engine
 
 
 def _captum() -> tuple[Callable[..., Any], Callable[..., Tensor]]:

@@ -17,6 +17,8 @@ from psnet.atomic import write_whole
 from psnet.calibration.kept import NAME as THRESHOLDS
 from psnet.checkpoint import FORM
 from psnet.embedder.errors import EmbedderError
+from psnet.engines.kept import FILES
+from psnet.engines.kept import NAME as KEPT_ENGINES
 
 WEIGHTS = "model.safetensors"
 SETTINGS = "config.json"
@@ -36,6 +38,9 @@ license_name: that-of-the-data
 
 """
 """What a hub reads of a card."""
+
+
+NEEDED = (WEIGHTS, SETTINGS, CARD, TRAINED_IMAGES, THRESHOLDS)
 
 
 def write_folder(content: Mapping[str, Any], folder: Path, card: str) -> None:
@@ -81,8 +86,11 @@ def read_folder(folder: Path) -> dict[str, Any]:
     return {"psnet": {**meta, "trained_images": images}, "state_dict": state}
 
 
-def fetch(name: str | Path) -> Path:
+def fetch(name: str | Path, engine: str = "pytorch") -> Path:
     """The folder of a model: a local one, or fetched from the hub, or from what was fetched before.
+
+    Args:
+        engine: what is going to compute; other engines' files are not fetched, nor is any that may run code.
 
     Raises:
         EmbedderError: it is neither here nor there.
@@ -97,9 +105,16 @@ def fetch(name: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(str(name), allow_patterns=[WEIGHTS, SETTINGS, CARD, TRAINED_IMAGES, THRESHOLDS]))
+        return Path(snapshot_download(str(name), allow_patterns=[*NEEDED, *_files_of(engine)]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise EmbedderError(
             f"there is no folder {name} here, and the hub does not give {name} ({type(error).__name__}); check the "
             "name, the network, and for private models the login"
         ) from error
+
+
+def _files_of(engine: str) -> list[str]:
+    safe = {name: files for name, files in FILES.items() if name != "pt2"}
+    wanted = list(safe) if engine == "auto" else [engine]
+    files = [file for name in wanted for file in safe.get(name, ())]
+    return [KEPT_ENGINES, *files] if files else []

@@ -52,7 +52,7 @@ class Block(nn.Module):
         self.attention = ChannelAttention(channels, reduction)
 
     def forward(self, maps: Tensor) -> Tensor:
-        if maps.is_cpu and len(maps) == 1 and not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling() and maps.is_cpu and len(maps) == 1:
             return self._folded(maps)
         return F.relu(self.attention(self.convolution(maps)))
 
@@ -122,7 +122,7 @@ class VDSRCA(nn.Module):
     def _residual(self, images: Tensor) -> Tensor:
         """No step mixes images, so a processor takes large ones one after the other, whose maps stay in its caches."""
         values = self.channels * images.shape[2] * images.shape[3]
-        if images.is_cpu and values >= LARGE and not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling() and images.is_cpu and values >= LARGE:
             return torch.cat([self._through(image) for image in images.split(1)])
         return self._through(images)
 

@@ -23,6 +23,7 @@ from psnet.data.images import read_image, to_pillow
 from psnet.data.manifest import Manifest
 from psnet.embedder import Embedder, EmbedderError
 from psnet.embeddings import read_embeddings
+from psnet.engines import EngineError
 from tests.checkpoints import write_checkpoint
 from tests.composed import composed
 from tests.tiny import TINY
@@ -274,7 +275,7 @@ def test_a_restorer_describes_nothing(tiny: Manifest, tmp_path: Path):
     ],
 )
 def test_bad_settings(checkpoint: Path, how: dict, message: str):
-    with pytest.raises(EmbedderError, match=message):
+    with pytest.raises((EmbedderError, EngineError), match=message):
         Embedder.from_checkpoint(checkpoint, **how)
 
 

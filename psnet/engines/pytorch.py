@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from psnet.data.images import as_unit
-from psnet.embedder.errors import EmbedderError
+from psnet.engines.errors import EngineError
 from psnet.precision import resolve_precision
-from psnet.tasks import SuperResolution, Task
+from psnet.tasks import Task
 
 PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 """By Lightning's names, which train.py and evaluate.py use too: what a network computes in."""
@@ -25,18 +25,15 @@ class TorchEngine:
             `PRECISIONS`.
 
     Raises:
-        EmbedderError: there is no such device, precision, or the task describes nothing.
+        EngineError: there is no such device or precision.
     """
 
     def __init__(self, task: Task, image_size: tuple[int, int], device: str = "auto", precision: str = "auto") -> None:
+        self.name = "pytorch"
         self.device = _device(device)
         self.precision = str(resolve_precision(precision, image_size, cuda=self.device.type == "cuda"))
         if self.precision not in PRECISIONS:
-            raise EmbedderError(f"precision={precision!r} must be auto or one of {', '.join(PRECISIONS)}")
-        if isinstance(task, SuperResolution):
-            raise EmbedderError(
-                "this network restores images and describes none; give a checkpoint of re-identification"
-            )
+            raise EngineError(f"precision={precision!r} must be auto or one of {', '.join(PRECISIONS)}")
         self.task = task.to(self.device)
 
     @torch.inference_mode()
@@ -70,5 +67,5 @@ def _device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
-        raise EmbedderError(f"device={name!r} cannot be used ({reason}); give auto, cpu or cuda") from error
+        raise EngineError(f"device={name!r} cannot be used ({reason}); give auto, cpu or cuda") from error
     return device

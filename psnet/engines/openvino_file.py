@@ -1,0 +1,95 @@
+"""OpenVINO, in floating point or in int8 by NNCF: made of ONNX, run on the processor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from psnet.engines.errors import EngineError
+from psnet.engines.exported import ExportedEngine
+
+PRECISIONS = {"32-true": "f32", "bf16-mixed": "bf16"}
+
+
+def write_openvino(onnx: Path, file: Path) -> None:
+    """Args: onnx: a graph in ONNX. file: .xml; the weights lie beside it as .bin."""
+    openvino = _openvino()
+    openvino.save_model(openvino.Core().read_model(onnx), file, compress_to_fp16=False)
+
+
+def write_int8(onnx: Path, file: Path, images: Iterable[NDArray[np.generic]], count: int) -> None:
+    """Weights and maps in 8 bits, with ranges as these images give them: NNCF's post-training quantisation, with its
+    preset for maps of mixed sign. What computes images rather than features stays in floating point.
+
+    Args:
+        onnx, file: as of `write_openvino`. images: batches as the graph takes them. count: of the batches.
+    """
+    openvino = _openvino()
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # NNCF's import asks for CUDA's compiler
+    try:
+        import nncf
+    except ImportError as error:
+        raise EngineError("int8 needs NNCF; install it with pip install -e '.[int8]'") from error
+    nncf.set_log_level(logging.ERROR)
+    model = openvino.Core().read_model(onnx)
+    kept = nncf.IgnoredScope(names=[op.get_friendly_name() for op in model.get_ops() if _is_of_maps(op)])
+    preset = nncf.QuantizationPreset.MIXED
+    found = nncf.quantize(model, nncf.Dataset(images), preset=preset, subset_size=count, ignored_scope=kept)
+    openvino.save_model(found, file)
+
+
+def open_int8(file: Path, device: str, precision: str, inside: bool) -> ExportedEngine:
+    """As `open_openvino`; precision is that of the little that is not in 8 bits."""
+    return open_openvino(file, device, precision, inside, "int8")
+
+
+def open_openvino(file: Path, device: str, precision: str, inside: bool, name: str = "openvino") -> ExportedEngine:
+    """
+    Args:
+        name: of the engine. device: "auto" or "cpu". precision: "auto" is bf16 where the processor computes in it, or a
+            name of `PRECISIONS`.
+
+    Raises:
+        EngineError: OpenVINO is not installed, or another device or precision is asked for.
+    """
+    if device not in ("auto", "cpu"):
+        raise EngineError(f"device={device!r}: OpenVINO runs on the processor here; give cpu, or auto")
+    if precision not in ("auto", *PRECISIONS):
+        raise EngineError(f"precision={precision!r} must be auto or one of {', '.join(PRECISIONS)} for OpenVINO")
+    core = _openvino().Core()
+    threads = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    hint = {} if precision == "auto" else {"INFERENCE_PRECISION_HINT": PRECISIONS[precision]}
+    compiled: Any = core.compile_model(core.read_model(file), "CPU", threads | hint)
+    chosen = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    names = {value: name for name, value in PRECISIONS.items()}
+
+    def run(images: NDArray[np.generic]) -> list[NDArray[np.generic]]:
+        return list(compiled(images).to_tuple())
+
+    return ExportedEngine(name, run, names.get(chosen, chosen), inside)
+
+
+def _openvino() -> Any:
+    try:
+        import openvino
+    except ImportError as error:
+        raise EngineError("OpenVINO is not installed; install it with pip install -e '.[openvino]'") from error
+    return openvino
+
+
+def _is_of_maps(op: Any) -> bool:
+    """A product without weights, as resizing is: quantised, it would cost bits of the images and win nothing."""
+    return op.get_type_name() == "MatMul" and not any(_is_weight(value) for value in op.input_values())
+
+
+def _is_weight(value: Any) -> bool:
+    node = value.get_node()
+    if node.get_type_name() == "Convert":  # from the form in which a weight is stored
+        node = node.input_value(0).get_node()
+    return bool(node.get_type_name() == "Constant")

@@ -1,0 +1,48 @@
+"""A checkpoint as a folder to keep, send, or put on a hub."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from psnet.atomic import write_whole
+from psnet.calibration.kept import place_of
+from psnet.checkpoint import read_checkpoint
+from psnet.embedder.command import is_checkpoint
+from psnet.embedder.model_folder import CARD, FRONT, fetch, read_folder, write_folder
+from psnet.embedder.origin import in_words
+
+log = logging.getLogger("psnet")
+
+
+def export_model(model: str, folder: Path) -> None:
+    """A checkpoint as a folder that `Embedder.from_pretrained` opens.
+
+    Raises:
+        CheckpointError, EmbedderError, WriteError.
+    """
+    source = Path(model) if is_checkpoint(model) else fetch(model)
+    content = read_checkpoint(source) if is_checkpoint(model) else read_folder(source)
+    write_folder(content, folder, _card(source, in_words(content["psnet"])) + USE.format(folder=folder.name))
+    if place_of(source).is_file():
+        write_whole(place_of(folder), place_of(source).read_bytes())
+    log.info("%s: %s", folder, in_words(content["psnet"]))
+
+
+def _card(source: Path, words: str) -> str:
+    """What is said of a checkpoint beside it, or of a folder in it."""
+    if source.is_dir():
+        return (source / CARD).read_text(encoding="utf-8").removeprefix(FRONT).partition(HEADING)[0]
+    beside = source.with_name("card.md")
+    return beside.read_text(encoding="utf-8") if beside.is_file() else f"# {words}\n"
+
+
+HEADING = "\n## From Python\n"
+
+USE = f"""{HEADING}
+    import psnet
+
+    embedder = psnet.Embedder.from_pretrained("{{folder}}")
+    found = embedder.embed("crops/")
+    found.embedding @ found.embedding.T    # cosines
+"""

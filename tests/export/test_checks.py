@@ -1,0 +1,112 @@
+"""What is written as good, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from psnet.cli import main
+from psnet.data.manifest import Manifest
+from psnet.data.preprocess import Preprocess
+from psnet.embedder import Embedder
+from psnet.embedder.given import files
+from psnet.engines import EngineError
+from psnet.engines.exported import ExportedEngine
+from psnet.engines.graph import traced
+from psnet.engines.kept import Check
+from psnet.engines.pt2_file import open_pt2, write_pt2
+from psnet.export.check import Labelled, compared, scored
+from psnet.export.engines import EXACT, Wish, export_engines, refuse_inexact, refuse_loss
+from psnet.export.model import export_model
+
+CHECK = Check(12, (1, 12), "32-true", 0.0, 1.0)
+
+
+@pytest.fixture
+def folder(checkpoint: Path, tmp_path: Path) -> Path:
+    export_model(str(checkpoint), tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_how_far_embeddings_are_apart_is_found():
+    """A graph that turns each embedding by a known angle; nearest neighbours by a slow twin."""
+    random = torch.Generator().manual_seed(0)
+    wanted = F.normalize(torch.randn(14, 3, generator=random), dim=1)
+    images = [torch.full((3, 8, 4), row, dtype=torch.uint8) for row in range(14)]
+    angle = 0.1
+    turn = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])
+    turn[:2, :2] = torch.tensor([[torch.tensor(angle).cos(), -torch.tensor(angle).sin()], [0.0, 0.0]])
+    turn[1, :2] = torch.tensor([torch.tensor(angle).sin(), torch.tensor(angle).cos()])
+
+    def run(given):  # type: ignore[no-untyped-def]
+        rows = torch.from_numpy(given)[:, 0, 0, 0].long()
+        off = wanted[rows].clone()
+        off[rows == 5] = wanted[rows[rows == 5]] @ turn.T
+        return [off.numpy()]
+
+    check = compared(ExportedEngine("onnx", run, "32-true", True), Preprocess((8, 4)), images, wanted)
+    moved = torch.cat([wanted[:5], wanted[5:6] @ turn.T, wanted[6:]]).double()
+    assert check.cosine == pytest.approx(float(1 - moved[5] @ wanted[5].double()), abs=1e-6)
+    shared = 0
+    for row in range(14):
+        sides = [sorted(set(range(14)) - {row}, key=lambda o: -float(e[row] @ e[o]))[:10] for e in (moved, wanted)]
+        shared += len(set(sides[0]) & set(sides[1]))
+    assert check.agreement == pytest.approx(shared / 140)
+    assert (check.images, check.batches) == (14, (1, 14))
+
+
+@pytest.mark.parametrize("cosine", [2 * EXACT, float("nan")])
+def test_a_graph_that_is_not_exact_is_refused(cosine: float):
+    refuse_inexact("onnx", replace(CHECK, cosine=EXACT))
+    with pytest.raises(EngineError, match="onnx is not exact"):
+        refuse_inexact("onnx", replace(CHECK, cosine=cosine))
+
+
+def test_int8_that_loses_too_much_is_refused():
+    refuse_loss(CHECK, 0.005)
+    refuse_loss(replace(CHECK, scored={"Rank-1": [0.5, 0.495]}), 0.005)
+    with pytest.raises(EngineError, match=r"from 50.0% to 49.0%, more than --most-loss 0.5 points; it was not written"):
+        refuse_loss(replace(CHECK, scored={"Rank-1": [0.5, 0.49]}), 0.005)
+
+
+def test_a_graph_without_preprocessing(embedder: Embedder, tiny: Manifest, tmp_path: Path):
+    """Takes what the network takes, and no other size."""
+    write_pt2(traced(embedder.engine.task, embedder.preprocess, inside=False), tmp_path / "model.pt2")  # type: ignore[attr-defined]
+    engine = open_pt2(tmp_path / "model.pt2", "cpu", "auto", inside=False)
+    other = Embedder(engine, embedder.preprocess, embedder.made_by, tmp_path)
+    images = [tiny.path(row) for row in tiny.split("query")]
+    found, wanted = other.embed(images).embedding, embedder.embed(images).embedding
+    assert float((found * wanted).sum(axis=1).min()) > 1 - 1e-6
+    with pytest.raises(Exception, match=r"shape|size|64"):
+        engine.run(torch.zeros(1, 3, 20, 10).numpy())
+
+
+def test_a_score_of_trained_images_hides_what_is_lost(embedder: Embedder, tiny: Manifest):
+    listing = replace(files([tiny.path(row) for row in tiny.split("train")]))
+    with pytest.raises(EngineError, match="has been trained on"):
+        scored(embedder, Labelled(listing, listing))
+
+
+def test_what_cannot_be_exported_is_said_at_once(folder: Path, checkpoint: Path, tiny: Manifest, tmp_path: Path):
+    """Before anything slow."""
+    embedder = Embedder.from_pretrained(folder, device="cpu", precision="32-true")
+    listing = files([tiny.path(row) for row in tiny.rows])
+    with pytest.raises(EngineError, match="--to coreml must be of onnx, openvino, int8, pt2"):
+        export_engines(embedder, Wish(["onnx", "coreml"], listing, listing))
+    with pytest.raises(EngineError, match=r"3 of 3 images to compare on can be read; give 12 or more"):
+        export_engines(embedder, Wish(["onnx"], listing.rows(range(3)), listing))
+    (tmp_path / "empty").write_bytes(b"")
+    with pytest.raises(EngineError, match=r"0 of 20 images to compare on can be read"):
+        export_engines(embedder, Wish(["onnx"], files([tmp_path / "empty"] * 20), listing))
+    assert not (folder / "engines.json").exists()
+    assert not list(folder.glob(".export-*"))
+    model = [str(checkpoint), str(tmp_path / "new")]
+    with pytest.raises(SystemExit, match="--to needs --images"):
+        main(["export", *model, "--to", "onnx"])
+    with pytest.raises(SystemExit, match="--query, --gallery and --names go together"):
+        main(["export", *model, "--to", "int8", "--images", str(tmp_path), "--query", str(tmp_path)])
+    assert not (tmp_path / "new").exists()
