@@ -9,10 +9,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from torch import Tensor
 
-from psnet.data.images import ImageError, decode, to_pillow
+from psnet.data.images import Filter, ImageError, decode, resize, to_pillow
 from psnet.gallery import Gallery
 from psnet.gallery.gallery import ROOT
 from psnet.serving.errors import Refused
@@ -67,15 +66,22 @@ class Pictures:
         return content
 
 
+def shrunk(image: Tensor, longest: int) -> Tensor:
+    """uint8 RGB (3, H, W), so that its longer side has so many pixels at most."""
+    share = longest / max(image.shape[1:])
+    if share >= 1:
+        return image
+    height, width = (max(1, round(share * side)) for side in image.shape[1:])
+    return resize(image, (height, width), Filter.BILINEAR)
+
+
 def encoded(image: Tensor, longest: int | None = None) -> tuple[bytes, str]:
     """An image as a file, made anew so that nothing but pixels is passed on, and its media type.
 
     Args:
         image: uint8 RGB (3, H, W). longest: pixels of its longer side at most.
     """
-    picture = to_pillow(image)
-    if longest is not None:
-        picture.thumbnail((longest, longest), Image.Resampling.BILINEAR)
+    picture = to_pillow(image if longest is None else shrunk(image, longest))
     small = picture.width * picture.height <= FEW
     file = BytesIO()
     picture.save(file, "PNG" if small else "JPEG", quality=92)

@@ -19,8 +19,8 @@ from psnet.serving.service import Upload
 T = TypeVar("T")
 
 FIELDS, LONGEST, LONGEST_NAME, LONGEST_END = 32, 4096, 200, 1024
-"""Fields of a request beside its images, bytes of one, characters of a file's name that are kept, and bytes in which the
-last boundary must lie."""
+"""Fields of a request beside its images, bytes of one, characters of a file's name that are kept, and bytes of the end
+in which the last boundary must lie."""
 
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 from psnet.serving.access import Access
@@ -29,6 +30,12 @@ HEADERS = {
 }
 """Of every answer: nothing of elsewhere is run or shown, and pictures of people stay in no cache."""
 
+HELD = 8
+"""Requests of the largest size whose images are held in memory at once. Smaller ones are more."""
+
+SENDING = 60
+"""Seconds in which a piece of an answer must be taken; then its reader is given up, and the place free."""
+
 READ_OFF, READ_OFF_SECONDS = 4, 5
 """A request that is refused is read to its end, up to so many times what it may have, and for so long: a sender in the
 midst of sending would not see the answer."""
@@ -39,7 +46,7 @@ class Guard:
 
     def __init__(self, app: App, access: Access, limits: Limits) -> None:
         self._app, self._access, self._limits = app, access, limits
-        self._reading = 0
+        self._requests, self._bytes = 0, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,21 +55,35 @@ class Guard:
         exchange = _Exchange(scope, receive, send, self._limits.bytes)
         try:
             self._access.check(scope)
-            exchange.check_length()
-            if scope["method"] == "POST" and self._reading >= self._limits.queue:
-                raise Refused(503, f"{self._reading} requests are being read; try again", AGAIN)
+            with self._room(exchange.length() if scope["method"] == "POST" else None):
+                await self._app(scope, exchange.receive, exchange.send)
         except Refused as refused:
             await refusal(refused)(scope, exchange.receive, exchange.send)
+        except Exception:
+            if not exchange.given_up:
+                raise
+
+    @contextmanager
+    def _room(self, length: int | None) -> Iterator[None]:
+        """For a request of so many bytes; None for one that brings nothing.
+
+        Raises:
+            Refused: there is none.
+        """
+        if length is None:
+            yield
             return
-        self._reading += scope["method"] == "POST"
+        if self._requests >= self._limits.queue or self._bytes + length > HELD * self._limits.bytes:
+            raise Refused(503, f"{self._requests} requests are being read; try again", AGAIN)
+        self._requests, self._bytes = self._requests + 1, self._bytes + length
         try:
-            await self._app(scope, exchange.receive, exchange.send)
+            yield
         finally:
-            self._reading -= scope["method"] == "POST"
+            self._requests, self._bytes = self._requests - 1, self._bytes - length
 
 
 class _Exchange:
-    """A request and its answer. most: bytes that are read of it."""
+    """A request and its answer. most: bytes that are read of it. given_up: nobody takes the answer."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
         self._receive, self._send, self._most = receive, send, most
@@ -70,12 +91,18 @@ class _Exchange:
         self._length = headers.get(b"content-length", b"")
         self._asks_first = headers.get(b"expect", b"").lower() == b"100-continue"
         self._ended = not (self._length.strip(b"0") or b"transfer-encoding" in headers)
-        self._read = 0
+        self._read, self.given_up = 0, False
 
-    def check_length(self) -> None:
-        """Raises Refused: it says that it is too long."""
-        if self._length.isdigit() and int(self._length) > self._most:
+    def length(self) -> int:
+        """Bytes of the request, as it says; or as many as there may be.
+
+        Raises:
+            Refused: it is too long.
+        """
+        length = int(self._length) if self._length.isdigit() else self._most
+        if length > self._most:
             raise self._too_long()
+        return length
 
     async def receive(self) -> Message:
         """
@@ -94,7 +121,11 @@ class _Exchange:
             known = {name.lower() for name, _ in message["headers"]}
             more = [(name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in known]
             message = {**message, "headers": [*message["headers"], *more]}
-        await self._send(message)
+        try:
+            await asyncio.wait_for(self._send(message), SENDING)
+        except asyncio.TimeoutError:
+            self.given_up = True
+            raise
 
     async def _next(self) -> Message:
         message = await self._receive()

@@ -31,7 +31,7 @@ class Looked(NamedTuple):
 
 
 class Explain(NamedTuple):
-    """Two images of any size, uint8 RGB (3, H, W)."""
+    """Two images, uint8 RGB (3, H, W)."""
 
     query: Tensor
     match: Tensor

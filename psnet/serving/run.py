@@ -79,6 +79,7 @@ def serve(
             proxy_headers=address.proxy is not None,
             forwarded_allow_ips=address.proxy,
             server_header=False,
+            ws="none",
             access_log=False,  # names of files and addresses of people are nobody's business; /metrics counts
         )
         host, port = listening.getsockname()[:2]
@@ -136,10 +137,12 @@ def _places(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
     Raises:
         ServingError: nothing.
     """
+    if not 0 <= port <= 65535:
+        raise ServingError(f"--port {port} must be from 0 to 65535")
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, OverflowError) as error:
-        raise ServingError(f"--host {host} --port {port} is no address ({error}); give another") from error
+    except OSError as error:
+        raise ServingError(f"--host {host} is no address ({error.strerror}); give another") from error
     return [(family, where) for family, _, _, _, where in found]
 
 

@@ -19,7 +19,7 @@ from psnet.embedder import Embedder, EmbedderError
 from psnet.gallery import Condition, Gallery, GalleryError, Hit, conditions_of
 from psnet.serving.batches import Batches
 from psnet.serving.errors import Refused
-from psnet.serving.files import SHOWN, Pictures, data_uri, encoded
+from psnet.serving.files import SHOWN, Pictures, data_uri, encoded, shrunk
 from psnet.serving.limits import Limits
 from psnet.serving.network import Explain, Look, Looked, compute
 
@@ -145,7 +145,8 @@ class Service:
             if isinstance(query, ImageError):
                 raise Refused(422, f"{upload.name}: {query}")
             match = await self._in(self._decoders, self.pictures.image, id)
-            found = await asyncio.wrap_future(self.batches.submit(Explain(query, match)))
+            both = await self._in(self._decoders, lambda: [shrunk(image, SHOWN) for image in (query, match)])
+            found = await asyncio.wrap_future(self.batches.submit(Explain(*both)))
         if isinstance(found, EmbedderError):
             raise Refused(501, str(found))
         return await self._in(self._decoders, encoded, found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +14,23 @@ import pytest
 pytest.importorskip("fastapi", reason="FastAPI is not installed; pip install -e '.[test]'")
 pytest.importorskip("lancedb", reason="LanceDB is not installed; pip install -e '.[test]'")
 
+import uvicorn
+
 from psnet.cli import main
 from psnet.data.manifest import Manifest
+from psnet.embedder import Embedder
+from psnet.gallery import open_gallery
+from psnet.serving.access import Access
+from psnet.serving.app import create_app
+from psnet.serving.files import Pictures
+from psnet.serving.limits import Limits
+from psnet.serving.metrics import Metrics
+from psnet.serving.service import Service
 from tests.serving.world import NAMES, Server, person
 
 QUEUE = 8
+
+TOKEN = "0123456789abcdef"
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +77,19 @@ def client(server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.address, timeout=60) as client:
         yield client
     assert server.lives
+
+
+@pytest.fixture(scope="session")
+def address_with_token(place: Path) -> Iterator[str]:
+    """Of a service in this process."""
+    gallery, limits = open_gallery(str(place / "people")), Limits()
+    embedder = Embedder.from_checkpoint(place / "last.ckpt", precision="32-true")
+    service = Service(embedder, gallery, Pictures(gallery, limits), limits)
+    app = create_app(service, Access(1000, TOKEN, None), Metrics())
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()

@@ -63,8 +63,10 @@ async function begin() {
 }
 
 function describe() {
-  const { images, gallery, limits, columns, cameras, threshold } = known;
-  find("about").textContent = `${images.toLocaleString("en")} images in ${gallery}`;
+  const { images, gallery, limits, columns, cameras, threshold, model, version } = known;
+  find("about").textContent = `${images.toLocaleString("en")} images in the gallery “${gallery}”`;
+  find("model").textContent = `psnet ${version}. ${model}`;
+  find("footer").hidden = false;
   const megabytes = Math.floor(limits.bytes / 2 ** 20);
   find("limits").textContent = `Up to ${limits.images} at once, ${megabytes} MB together`;
   find("k").replaceChildren(...[5, 10, 20, 50, 100].filter((k) => k <= limits.results)
@@ -79,9 +81,15 @@ function describe() {
   const asked = Object.keys(columns).filter((name) => name !== "sha256");
   find("columns").textContent = `Columns: ${asked.join(", ")}. For example: height>=40`;
   find("rates").hidden = false;
-  find("rates").textContent = threshold
-    ? `Same person: ${threshold.words}. Measured when the model was calibrated; other people and cameras may differ.`
-    : "No threshold has been calibrated for this model, so a score is neither a yes nor a no.";
+  find("rates").textContent = threshold === null
+    ? "No threshold has been calibrated for this model, so a score is neither a yes nor a no."
+    : `A score of ${threshold.value.toFixed(4)} or more is taken for the same person. When that was measured, ` +
+      `${share(threshold.far, 3)} of ${threshold.false_pairs.toLocaleString("en")} pairs of different people were wrongly accepted, and ` +
+      `${share(threshold.tar, 1)} of ${threshold.true_pairs.toLocaleString("en")} pairs of one person rightly. Other people and cameras may differ.`;
+}
+
+function share(value, digits) {
+  return value === null ? "an unknown share" : `${(100 * value).toFixed(digits)}%`;
 }
 
 find("token-form").addEventListener("submit", (event) => {
@@ -178,6 +186,7 @@ function clear() {
 function show(answer) {
   clear();
   find("results").append(...answer.images.map((image, number) => result(image, chosen[number])));
+  if (find("results").getBoundingClientRect().top > 0.7 * innerHeight) find("status").scrollIntoView();
 }
 
 function result(image, file) {
@@ -189,7 +198,7 @@ function result(image, file) {
 
 function query(image) {
   const restored = image.restored === null ? null : figure(image.restored, "Restored", `${image.name}, restored`);
-  const original = figure(image.shown, `Given, ${image.width} × ${image.height}`, image.name);
+  const original = figure(image.shown, `Given, ${image.width} x ${image.height}`, image.name);
   original.querySelector("img").classList.add("pixelated");
   return make("div", { className: "query" },
     make("h2", { textContent: image.name }), make("div", { className: "pair" }, original, restored));
@@ -208,21 +217,19 @@ function matches(image, file) {
 }
 
 function match(hit, file) {
-  const name = hit.path.split("/").pop();
   const frame = make("span", { className: "frame" });
-  const link = make("a", { href: hit.picture, target: "_blank", rel: "noopener", title: hit.path },
-    frame, make("span", { className: "name small", textContent: name }));
-  const facts = Object.entries(hit.columns).filter(([column]) => !HIDDEN.includes(column));
-  const answers = new Map([[true, "✓ same"], [false, "not same"], [null, null]]);
-  const answer = answers.get(hit.same);
-  const caption = make("figcaption", {},
-    make("span", { className: "line" }, make("b", { textContent: `${hit.rank}.  ${hit.score.toFixed(4)}` }),
-      answer === null ? null : make("span", { className: "answer", textContent: answer })),
-    ...facts.map(([column, value]) => make("div", { textContent: column === "camid" ? `camera ${value}` : `${column} ${value}` })));
+  const facts = Object.entries(hit.columns).filter(([column]) => !HIDDEN.includes(column))
+    .map(([column, value]) => column === "camid" ? `camera ${value}` : `${column} ${value}`);
+  const answer = hit.same ? "✓ the same" : "not the same";
+  const link = make("a", { href: hit.picture, target: "_blank", rel: "noopener", title: hit.path }, frame,
+    make("span", { className: "line" }, make("b", { textContent: `${hit.rank}.` }), " ", make("span", { textContent: hit.score.toFixed(4) })),
+    hit.same === null ? null : make("span", { className: "answer", textContent: answer }),
+    make("span", { className: "name", textContent: hit.path.split("/").pop() }),
+    make("span", { textContent: facts.join(", ") }));
   fill(frame, link, hit);
   const why = known.explains ? make("button", { type: "button", className: "plain", textContent: "Why?", ariaLabel: `Why match ${hit.rank}?` }) : null;
   why?.addEventListener("click", () => explain(why, hit, file));
-  return make("li", { className: hit.same === null ? "" : hit.same ? "yes" : "no" }, make("figure", {}, link, caption), why);
+  return make("li", { className: hit.same ? "yes" : "" }, link, why);
 }
 
 /** The picture of a match; fetched with the token where one is needed, as links and images bring none. */
