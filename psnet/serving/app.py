@@ -155,7 +155,9 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def of_http(_: Request, error: HTTPException) -> Response:
-        return refusal(Refused(error.status_code, f"{error.detail}; what there is, is in /openapi.json"))
+        response = refusal(Refused(error.status_code, f"{error.detail}; what there is, is in /openapi.json"))
+        response.headers.update(error.headers or {})
+        return response
 
     @app.exception_handler(RequestValidationError)
     async def odd(_: Request, error: RequestValidationError) -> Response:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import CancelledError
 
 import pytest
+from starlette.requests import ClientDisconnect, Request
 
 from psnet.serving.access import ADDRESSES, Access, Rate
 from psnet.serving.batches import Batches
 from psnet.serving.errors import Refused, ServingError
+from psnet.serving.form import unless_gone
 from psnet.serving.limits import Limits
 
 
@@ -130,3 +133,34 @@ def test_limits():
         Limits(per_minute=0)
     with pytest.raises(ServingError, match="one request may have 200 images and the queue takes 128"):
         Limits(images=200)
+
+
+def test_work_for_nobody_is_given_up():
+    async def whole() -> None:
+        gone, ended = asyncio.Event(), []
+
+        async def receive() -> dict[str, str]:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def work() -> str:
+            try:
+                await asyncio.sleep(100)
+            finally:
+                ended.append(True)
+            return "much"
+
+        async def nothing() -> str:
+            return "done"
+
+        request = Request({"type": "http"}, receive)
+        assert await unless_gone(request, nothing()) == "done"
+        asking = asyncio.ensure_future(unless_gone(request, work()))
+        await asyncio.sleep(0.01)
+        gone.set()
+        with pytest.raises(ClientDisconnect):
+            await asking
+        await asyncio.sleep(0)
+        assert ended
+
+    asyncio.run(asyncio.wait_for(whole(), 5))

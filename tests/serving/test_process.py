@@ -128,6 +128,23 @@ def test_health_and_metrics(client: httpx.Client, place: Path):
     assert "psnet_queue_images 0.0" in text
 
 
+def test_what_is_there(client: httpx.Client):
+    told = client.get("/openapi.json").json()
+    routes = {"/embed", "/search", "/explain", "/pictures/{id}", "/health", "/metrics"}
+    assert set(told["paths"]) == routes
+    form = told["paths"]["/search"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert set(form["properties"]) == {"images", "k", "where", "pictures"}
+    answer = told["paths"]["/search"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer["$ref"].endswith("/SearchAnswer")
+    for path in ("/docs", "/redoc", "/page.js/..%2f..%2fapp.py", "/favicon.ico", "/pages/page.js"):
+        assert client.get(path).status_code == 404
+    wrong = client.get("/search")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+    page = client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
 def test_requests_share_batches(client: httpx.Client, server: Server, place: Path):
     def sizes() -> tuple[float, float]:
         lines = dict(line.rsplit(" ", 1) for line in client.get("/metrics").text.splitlines() if line[0] != "#")

@@ -200,6 +200,8 @@ function query(image) {
   const restored = image.restored === null ? null : figure(image.restored, "Restored", `${image.name}, restored`);
   const original = figure(image.shown, `Given, ${image.width} x ${image.height}`, image.name);
   original.querySelector("img").classList.add("pixelated");
+  const ratio = Math.min(2, Math.max(0.3, image.width / image.height));
+  for (const one of [original, restored]) one?.querySelector(".frame").style.setProperty("aspect-ratio", ratio);
   return make("div", { className: "query" },
     make("h2", { textContent: image.name }), make("div", { className: "pair" }, original, restored));
 }
