@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -64,12 +65,21 @@ def place(tiny: Manifest, checkpoint: Path, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def server(place: Path) -> Iterator[Server]:
-    """For whoever leaves it as it was."""
-    limits = ["--most-images", "8", "--queue", str(QUEUE), "--most-bytes", "1000000", "--per-minute", "100000"]
-    server = Server(place / "people", *limits)
-    yield server
-    assert server.stop() == 0
+def processes() -> Iterator[list[Server]]:
+    """The last of which runs, unless a test has stopped it."""
+    started: list[Server] = []
+    yield started
+    if started and started[-1].process.poll() is None:
+        assert started[-1].stop() == 0
+
+
+@pytest.fixture
+def server(place: Path, processes: list[Server]) -> Server:
+    """The service as a process, started once for as many tests as leave it alive."""
+    if not processes or processes[-1].process.poll() is not None:
+        limits = ["--most-images", "8", "--queue", str(QUEUE), "--most-bytes", "1000000", "--per-minute", "100000"]
+        processes.append(Server(place / "people", *limits))
+    return processes[-1]
 
 
 @pytest.fixture
@@ -79,17 +89,24 @@ def client(server: Server) -> Iterator[httpx.Client]:
     assert server.lives
 
 
-@pytest.fixture(scope="session")
-def address_with_token(place: Path) -> Iterator[str]:
-    """Of a service in this process."""
-    gallery, limits = open_gallery(str(place / "people")), Limits()
-    embedder = Embedder.from_checkpoint(place / "last.ckpt", precision="32-true")
-    service = Service(embedder, gallery, Pictures(gallery, limits), limits)
-    app = create_app(service, Access(1000, TOKEN, None), Metrics())
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+@pytest.fixture
+def serving(place: Path) -> Callable[..., AbstractContextManager[str]]:
+    """A service in this process, which gives its address. It wants `TOKEN`."""
+
+    @contextmanager
+    def started(per_minute: int, *folders: Path) -> Iterator[str]:
+        gallery, limits = open_gallery(str(place / "people")), Limits()
+        embedder = Embedder.from_checkpoint(place / "last.ckpt", precision="32-true")
+        service = Service(embedder, gallery, Pictures(gallery, limits, folders), limits)
+        app = create_app(service, Access(per_minute, TOKEN, None), Metrics())
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            thread = threading.Thread(target=server.run, args=([listening],))
+            thread.start()
+            try:
+                yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            finally:
+                server.should_exit = True
+                thread.join()
+
+    return started

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -266,8 +267,12 @@ def test_nothing_from_elsewhere_and_no_complaints(visitor: Visitor, server: Serv
     assert odd == []
 
 
-def test_a_token(chromium: Any, address_with_token: str, place: Path):
-    visitor = Visitor(chromium, address_with_token)
+def test_a_token(chromium: Any, serving: Callable[..., AbstractContextManager[str]], place: Path):
+    with serving(1000) as address:
+        gives_the_token(Visitor(chromium, address), place)
+
+
+def gives_the_token(visitor: Visitor, place: Path) -> None:
     visitor.until(lambda: visitor.find("#token-form").is_displayed())
     assert not visitor.find("#ask").is_displayed()
     assert "images in the gallery" not in visitor.find("main").text
@@ -278,6 +283,6 @@ def test_a_token(chromium: Any, address_with_token: str, place: Path):
     assert visitor.results()[0] == "0003_c2.png"
     assert visitor.drawn(".hits li:nth-child(-n+2) img") == [(32, 64)] * 2
     assert visitor.find(".hits a").get_attribute("href").startswith("blob:")
-    chromium.refresh()
+    visitor.driver.refresh()
     visitor.until(lambda: visitor.find("#ask").is_displayed())
-    assert TOKEN not in chromium.current_url
+    assert TOKEN not in visitor.driver.current_url

@@ -33,8 +33,7 @@ async function ask(path, options = {}) {
   }
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
-  const words = said.error ? said.error : `the service answers ${answer.status}`;
-  const problem = new Error(words.charAt(0).toUpperCase() + words.slice(1));
+  const problem = new Error(said.error ?? `The service answers ${answer.status}.`);
   problem.status = answer.status;
   throw problem;
 }
