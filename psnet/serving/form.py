@@ -81,6 +81,8 @@ async def _read(request: Request, limits: Limits) -> Form:
                 raise Refused(422, f"a file is called {name[:80]!r}; call it images")
             images.append(Upload((value.filename or "")[:LONGEST_NAME], await value.read()))
             await value.close()
+        elif name == "images":
+            raise Refused(422, f"images={value[:80]!r} is text, not a file; curl wants images=@FILE")
         else:
             fields.setdefault(name, []).append(value)
     return Form(images, fields)

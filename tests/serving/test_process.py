@@ -260,6 +260,8 @@ def test_what_is_no_form(client: httpx.Client, content: bytes, kind: str, status
 
 def test_no_image_and_other_parts(client: httpx.Client):
     assert client.post("/search", files={"k": (None, "3")}).json()["error"].startswith("there is no image")
+    text = client.post("/search", files={"images": (None, "far.jpg")})
+    assert (text.status_code, text.json()["error"][:31]) == (422, "images='far.jpg' is text, not a")
     other = client.post("/search", files={"picture": ("a.png", GOOD)})
     assert (other.status_code, other.json()["error"]) == (422, "a file is called 'picture'; call it images")
 
