@@ -238,6 +238,13 @@ def test_too_many_bytes(client: httpx.Client):
     assert answer.status_code == 413
 
 
+@pytest.mark.parametrize("path", ["/search", "/nowhere"])
+def test_who_sends_first_and_then_reads_sees_the_answer(client: httpx.Client, server: Server, path: str):
+    """As browsers do."""
+    sock, more = half(server, bytes(3_900_000), path=path)
+    assert rest(sock, more).startswith(b"HTTP/1.1 413")
+
+
 @pytest.mark.parametrize(
     ("content", "kind", "status"),
     [
