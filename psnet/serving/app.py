@@ -52,7 +52,8 @@ def create_app(service: Service, access: Access, metrics: Metrics) -> App:
     _add_questions(app, service, metrics)
     _add_state(app, service, access, metrics)
     metrics.watch_queue(lambda: service.batches.taken)
-    return Metered(Guard(app, access, service.limits), metrics)
+    paths = [getattr(route, "path", "") for route in app.routes]
+    return Metered(Guard(app, access, service.limits), metrics, paths)
 
 
 def _add_questions(app: FastAPI, service: Service, metrics: Metrics) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -35,10 +35,14 @@ class Metrics:
 
 
 class Metered:
-    """An ASGI application whose requests are counted and timed."""
+    """An ASGI application whose requests are counted and timed.
 
-    def __init__(self, app: App, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    Args:
+        paths: that it has. Requests that are refused before they come to a route are counted by these.
+    """
+
+    def __init__(self, app: App, metrics: Metrics, paths: Collection[str]) -> None:
+        self._app, self._metrics, self._paths = app, metrics, paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,7 +59,8 @@ class Metered:
         try:
             await self._app(scope, receive, noted)
         finally:
-            route = getattr(scope.get("route"), "path", "other")  # any text may be asked for
+            asked = scope["path"] if scope["path"] in self._paths else "other"  # any text may be asked for
+            route = getattr(scope.get("route"), "path", asked)
             method = scope["method"] if scope["method"] in ("GET", "POST") else "other"
             self._metrics.requests.labels(route, method, str(status)).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - begin)

@@ -370,6 +370,7 @@ def test_overload(client: httpx.Client, server: Server):
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
     assert client.get("/health").status_code == 200
+    assert 'psnet_requests_total{method="POST",route="/search",status="503"}' in client.get("/metrics").text
     for sock, more in begun:
         assert rest(sock, more).startswith(b"HTTP/1.1 200")
     assert client.post("/search", files=images(GOOD)).status_code == 200
