@@ -42,13 +42,15 @@ ALLOWED: dict[str, set[str]] = {
     | {"metrics", "scoring", "atomic"},
     "calibration": {"calibration", "data", "embeddings", "metrics", "atomic"},
     "gallery": {"gallery", "embedder", "embeddings", "calibration", "data", "atomic"},
+    "serving": {"serving", "psnet", "gallery", "embedder", "calibration", "data"},
     "differences": set(),
     "phases": {"configuration", "checkpoint", "data", "processes", "differences", "run_folder"},
     "record": {"phases", "checkpoint", "data"},
     "run_folder": {"configuration", "checkpoint", "differences", "atomic"},
     "sweep": {"command_line", "configuration", "record", "run_folder", "data", "atomic"},
     "table": {"table", "report", "loggers", "differences", "atomic"},
-    "cli": {"cli", "configuration", "data", "table", "scoring", "embedder", "calibration", "gallery", "export"},
+    "cli": {"cli", "configuration", "data", "table", "scoring", "embedder", "calibration", "gallery", "export"}
+    | {"serving"},
     "__init__": {"embedder"},
 }
 """Ours, by the first name below psnet. "psnet" is the package itself, which has the version."""
@@ -73,6 +75,10 @@ ROOMS_OF = {
     "pymilvus": {"gallery/milvus"},
     "safetensors": {"embedder/model_folder"},
     "huggingface_hub": {"embedder/model_folder"},
+    "fastapi": {"serving"},
+    "starlette": {"serving"},
+    "uvicorn": {"serving/run"},
+    "prometheus_client": {"serving/metrics"},
     "scipy": {"embeddings/mat_file"},
 }
 """The rooms that may know a library; others, torch among them, are free."""

@@ -56,8 +56,9 @@ SMALL = {
     "benchmarks.evaluation": ["--queries", "40", "--gallery", "200", "--rounds", "1"],
     "benchmarks.reranking": ["--queries", "20", "--gallery", "80", "--repeats", "1"],
 }
-ELSEWHERE = ("pip", "export", "pytest", "torchrun", "sbatch")
-"""Not of this project; .ci/run does what the README says of the first three, the others want other machines."""
+ELSEWHERE = ("pip", "export", "pytest", "torchrun", "sbatch", "curl")
+"""Not of this project; .ci/run does what the README says of the first three, the next want other machines, and curl a
+running service: tests/serving/test_serve_page.py."""
 
 
 def typed(page: Path) -> Iterator[list[str]]:
@@ -74,12 +75,14 @@ COMMANDS = [list(words) for words in dict.fromkeys(tuple(words) for page in PAGE
 TRAIN = [words[2:] for words in COMMANDS if words[:2] == ["python", "train.py"]]
 REPORTED = {tuple(words[2:]) for words in typed(ROOT / "docs" / "results.md")}
 """How figures were made: the same jobs with many values of the same settings. They are composed, not run."""
-PSNET = [words[1:] for words in COMMANDS if words[0] == "psnet" and not {"--to", "--engine"} & set(words)]
-"""Those of other engines are run in tests/engines, where a model has been exported."""
+ELSEWHERE_TESTED = {"--to", "--engine", "serve"}
+"""Other engines are run in tests/engines, where a model has been exported; what serves, and so does not end, in
+tests/serving."""
+PSNET = [words[1:] for words in COMMANDS if words[0] == "psnet" and not ELSEWHERE_TESTED & set(words)]
 USES_A_MODEL = ("embed", "index", "search", "gallery", "calibrate", "compare", "export")
 MODULES = list({words[2]: words[2:] for words in reversed(COMMANDS) if words[:2] == ["python", "-m"]}.values())
 """One command of each; the others ask for other sizes, and here all are small."""
-MODULES = [words for words in MODULES if words[0] != "benchmarks.engines"]  # run in tests/engines
+MODULES = [words for words in MODULES if words[0] not in ("benchmarks.engines", "benchmarks.serving")]  # run there too
 EVALUATE = [words[2:] for words in COMMANDS if words[:2] == ["python", "evaluate.py"]]
 
 

@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from psnet.cli import calibrate, dataset, embed, explain, export, gallery, score, table
+from psnet.cli import calibrate, dataset, embed, explain, export, gallery, score, serve, table
 
 DESCRIPTION = (
     "MLR data sets, scores of any tool's embeddings, the table of results, and trained models put to use. Training: "
@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     """Each command says by `run` what it does."""
     whole = argparse.ArgumentParser(prog="psnet", description=DESCRIPTION)
     commands = whole.add_subparsers(dest="command", required=True)
-    for part in (dataset, table, score, embed, gallery, explain, calibrate, export):
+    for part in (dataset, table, score, embed, gallery, serve, explain, calibrate, export):
         part.add_to(commands)
     return whole
 

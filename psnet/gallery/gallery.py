@@ -24,6 +24,8 @@ from psnet.gallery.errors import GalleryError
 ID, ROOT, VECTOR = "id", "root", "embedding"
 """Columns of a gallery beside those of its tables: a name for the image, where its path begins, its embedding."""
 
+IDS = re.compile("[0-9a-f]{32}")
+
 TYPES: dict[str, type] = {"i": int, "u": int, "f": float, "U": str}
 """Of a column's values, by NumPy's kind."""
 
@@ -34,6 +36,11 @@ class Hit(NamedTuple):
     path: str
     score: float
     columns: Mapping[str, Value]
+
+    @property
+    def id(self) -> str:
+        """See `Gallery.row`."""
+        return id_of(str(self.columns[ROOT]), self.path)
 
 
 @dataclass(frozen=True)
@@ -165,6 +172,26 @@ class Gallery(ABC):
     @abstractmethod
     def digests(self) -> dict[str, str]:
         """sha256 of each image, by id."""
+
+    def row(self, id: str) -> Mapping[str, Value] | None:
+        """All that is known of an image, by its `Hit.id`; None where there is none."""
+        return self._row(id) if IDS.fullmatch(id) else None
+
+    @abstractmethod
+    def _row(self, id: str) -> Mapping[str, Value] | None: ...
+
+    def values(self, column: str) -> list[Value]:
+        """Each value of a column once, in order.
+
+        Raises:
+            GalleryError: there is no such column.
+        """
+        if column not in self.about.columns:
+            raise GalleryError(f"{self.uri} has no column {column!r}; there is {', '.join(self.about.columns)}")
+        return sorted(self._values(column))
+
+    @abstractmethod
+    def _values(self, column: str) -> set[Any]: ...
 
     @abstractmethod
     def tidy(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from psnet.gallery.conditions import Condition
+from psnet.gallery.conditions import Condition, Value
 from psnet.gallery.errors import GalleryError
 from psnet.gallery.gallery import ID, VECTOR, About, Gallery
 
@@ -135,6 +135,18 @@ class LanceGallery(Gallery):
         self._table.checkout_latest()
         rows = self._table.search().select([ID, "sha256"]).limit(len(self)).to_arrow()
         return dict(zip(rows[ID].to_pylist(), rows["sha256"].to_pylist(), strict=True))
+
+    def _row(self, id: str) -> Mapping[str, Value] | None:
+        self._table.checkout_latest()
+        rows: list[dict[str, Value]] = (
+            self._table.search().where(f"{ID} = '{id}'").select([*self.about.columns]).limit(1).to_list()
+        )
+        return rows[0] if rows else None
+
+    def _values(self, column: str) -> set[Any]:
+        self._table.checkout_latest()
+        rows = self._table.search().select([column]).limit(len(self)).to_arrow()
+        return set(rows[column].unique().to_pylist())
 
     def tidy(self) -> None:
         """Fragments are joined; large galleries get an index, or their index what was added since."""

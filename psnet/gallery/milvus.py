@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from psnet.gallery.conditions import Condition
+from psnet.gallery.conditions import Condition, Value
 from psnet.gallery.errors import GalleryError
 from psnet.gallery.gallery import ID, VECTOR, About, Gallery
 
@@ -136,12 +136,24 @@ class MilvusGallery(Gallery):
         return int(number)
 
     def digests(self) -> dict[str, str]:
-        digests: dict[str, str] = {}
-        pages = self._client.query_iterator(COLLECTION, batch_size=AT_ONCE, filter="", output_fields=[ID, "sha256"])
+        return {row[ID]: row["sha256"] for row in self._all(ID, "sha256")}
+
+    def _all(self, *columns: str) -> Iterator[Mapping[str, Any]]:
+        pages = self._client.query_iterator(COLLECTION, batch_size=AT_ONCE, filter="", output_fields=list(columns))
         while page := pages.next():
-            digests |= {row[ID]: row["sha256"] for row in page}
+            yield from page
         pages.close()
-        return digests
+
+    def _row(self, id: str) -> Mapping[str, Value] | None:
+        with _told(self.uri):
+            rows = self._client.query(
+                COLLECTION, filter=f'{ID} == "{id}"', output_fields=[*self.about.columns], consistency_level=SURE
+            )
+        return {name: rows[0][name] for name in self.about.columns} if rows else None
+
+    def _values(self, column: str) -> set[Any]:
+        with _told(self.uri):
+            return {row[column] for row in self._all(column)}
 
     def tidy(self) -> None:
         """Milvus tidies by itself."""

@@ -144,6 +144,21 @@ def test_digests(kept: Gallery):
     assert sorted(kept.digests().values()) == sorted(table(60).columns["sha256"].tolist())
 
 
+def test_an_image_by_its_id(kept: Gallery):
+    hit = kept.search(table(60).embedding[7:8], MADE_BY, 1)[0][0]
+    assert kept.row(hit.id) == hit.columns
+    for none in ("0" * 32, hit.id[:-1], hit.id.upper() + "'", "' OR '1'='1", "../../etc/passwd", ""):
+        assert kept.row(none) is None
+
+
+def test_values_of_a_column(kept: Gallery):
+    assert kept.values("camid") == [1, 2, 3]
+    assert kept.values("order") == sorted(TEXTS)
+    assert kept.values("path") == table(60).columns["path"].tolist()
+    with pytest.raises(GalleryError, match="no column 'pid'; there is root, path"):
+        kept.values("pid")
+
+
 def test_tidying_changes_nothing(gallery: Gallery, monkeypatch: pytest.MonkeyPatch):
     query = table(1, seed=9).embedding[0]
     before = found(gallery, query)
