@@ -33,6 +33,9 @@ def run(given: argparse.Namespace) -> None:
 
     from psnet.export.command import run
 
+    idle = [name for name in ("images", "calibrate", "query", "gallery", "names") if getattr(given, name)]
+    if idle and not given.to:
+        raise ValueError(f"--{idle[0]} is for other engines, and none is asked for; say --to, or leave it out")
     run(given.model, given.folder, _wish(given) if given.to else None, Console())
 
 

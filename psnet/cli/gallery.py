@@ -59,7 +59,7 @@ def run_search(given: argparse.Namespace) -> None:
     about = gallery.about
     if given.model is None and not Path(about.model).exists():
         raise GalleryError(f"{about.model}, the model of {given.gallery}, is not there; say --model where it lies now")
-    engine = given.engine or about.made_by.engine or "pytorch"
+    engine = given.engine or about.engine
     embedder = open_model(given.model or about.model, about.made_by.part, given.device, given.precision, engine)
     hits = search(given.image, embedder, gallery, given.k, given.where)
     print_hits(hits, embedder.threshold, Console())

@@ -93,7 +93,7 @@ def fetch(name: str | Path, engine: str = "pytorch") -> Path:
         engine: what is going to compute; other engines' files are not fetched, nor is any that may run code.
 
     Raises:
-        EmbedderError: it is neither here nor there.
+        EmbedderError: it is neither here nor there, or would be trusted too far.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -101,6 +101,11 @@ def fetch(name: str | Path, engine: str = "pytorch") -> Path:
     parts = str(name).split("/")
     if len(parts) != 2 or not all(parts) or str(name).startswith((".", "~")):
         raise EmbedderError(f"there is no folder {name}, nor is it a name on the hub, such as someone/ps-hrnet-market")
+    if engine == "pt2":
+        raise EmbedderError(
+            f"{name} is on the hub, and a pt2 file may run code when it is read; give another engine, or a folder of "
+            "your own"
+        )
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

@@ -19,14 +19,17 @@ def made_by_of(content: Mapping[str, Any], task: Task, part: DescriptorPart = "w
     Args:
         content: of a checkpoint. task: that it holds.
     """
-    model = content["psnet"]["model"]
-    preprocess = preprocess_of(model).settings()
-    own = task_settings(without_weights(model))
+    preprocess = preprocess_of(content["psnet"]["model"]).settings()
     reid: Any = task.reid
     dimensions = reid.fc1.out_features + (reid.fc1.in_features if part == "whole" else 0)
-    return MadeBy(
-        in_words(content["psnet"]), digest(own | preprocess, task.state_dict()), preprocess, part, dimensions, engine
-    )
+    return MadeBy(in_words(content["psnet"]), digest_of(content), preprocess, part, dimensions, engine)
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Of a checkpoint's content, see `digest`."""
+    model = content["psnet"]["model"]
+    settings = task_settings(without_weights(model)) | preprocess_of(model).settings()
+    return digest(settings, content["state_dict"])
 
 
 def digest(settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:

@@ -35,7 +35,7 @@ class ExportedEngine:
     def restore(self, images: Tensor) -> Tensor | None:
         """uint8 (B, 3, h, w) of the network's input size -> of that shape; None of a network that restores nothing."""
         outputs = self._outputs(images)
-        return torch.from_numpy(np.array(outputs[1])).permute(0, 3, 1, 2) if len(outputs) > 1 else None
+        return torch.from_numpy(np.asarray(outputs[1])).permute(0, 3, 1, 2) if len(outputs) > 1 else None
 
     def _outputs(self, images: Tensor) -> Sequence[NDArray[np.generic]]:
         given = images.permute(0, 2, 3, 1) if self.inside else as_unit(images)

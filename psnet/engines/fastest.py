@@ -4,51 +4,48 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from psnet.engines.engine import Engine
-from psnet.engines.errors import EngineError
 
 log = logging.getLogger("psnet")
 
 Candidate = Callable[[], Engine]
 
 ENOUGH = 1e-3
-"""The largest 1 - cos of an engine that counts as exact. bf16 differs by a twentieth of it, see docs/export.md."""
+"""The largest 1 - cos of an engine that counts as exact; what bf16 makes is in docs/export.md."""
 
 BATCH = 8
 ROUNDS = 3
 
 
-def fastest(
-    candidates: Mapping[str, Candidate], exact: Engine, image_size: tuple[int, int], anyway: Collection[str] = ()
-) -> Engine:
+def fastest(candidates: Mapping[str, Candidate], exact: Engine, image_size: tuple[int, int]) -> Engine:
     """Each is run on a few drawn images, all in turn, and its best round counts. It is told what was chosen.
 
     Args:
-        candidates: by name. One that raises EngineError, such as for a library that is not installed, is passed over.
-        exact: what they are compared with. image_size: (height, width). anyway: candidates whose exactness has been
-            looked at in another way.
+        candidates: by name. One that fails, such as for a library that is not installed, is passed over, and told.
+        exact: what they are compared with, and what is left where all fail. image_size: (height, width).
     """
     images = _probe(image_size)
-    wanted = exact.embed(images)
+    wanted = exact.embed(images).double()
     engines: dict[str, Engine] = {}
     for name, make in candidates.items():
         try:
             engine = make()
-        except EngineError as error:
-            log.info("engine %s: passed over, %s", name, error)
+            away = float((1 - (engine.embed(images).double() * wanted).sum(dim=1)).max())
+        except Exception as error:  # of whatever library; there are others
+            log.info("engine %s: passed over, %s", name, str(error).partition("\n")[0] or type(error).__name__)
             continue
-        away = float((1 - (engine.embed(images).double() * wanted.double()).sum(dim=1)).max())
-        if away <= ENOUGH or name in anyway:
+        if away <= ENOUGH:
             engines[name] = engine
         else:
             log.info("engine %s: passed over, its cosines are %.1e away here", name, away)
     if not engines:
+        log.info("engine: pytorch (%s), as no other can be had", exact.precision)
         return exact
     seconds = dict.fromkeys(engines, float("inf"))
     for _ in range(ROUNDS):

@@ -54,4 +54,7 @@ def traced(task: Task, preprocess: Preprocess, inside: bool = True) -> ExportedP
     graph = Graph(task, preprocess if inside else None).eval()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # PyTorch's about its own
-        return torch.export.export(graph, (example,), dynamic_shapes=(shapes,))
+        program = torch.export.export(graph, (example,), dynamic_shapes=(shapes,))
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # where on this machine the network's code lies
+    return program

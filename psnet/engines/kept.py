@@ -30,15 +30,17 @@ class Check:
     """An exported model beside its checkpoint in float32, on the same images.
 
     images: their number. batches: so many at once. precision: in which it computed, by Lightning's names. cosine: the
-    largest 1 - cos of the two embeddings of an image. agreement: the share of the nearest ten of each image among the
-    others that are the same. scored: Rank-1 and mAP, each (before, after) in [0, 1], with the number of queries; None
-    where no labelled images were given. made: versions and processor.
+    largest 1 - cos of the two embeddings of an image, as psnet prepares it; own_size: of images in their own sizes,
+    which the graph resizes, None of a graph without preprocessing. agreement: the share of the nearest ten of each
+    image among the others that are the same. scored: Rank-1 and mAP, each (before, after) in [0, 1], with the number of
+    queries; None where no labelled images were given. made: versions and processor.
     """
 
     images: int
     batches: tuple[int, ...]
     precision: str
     cosine: float
+    own_size: float | None
     agreement: float
     scored: Mapping[str, Any] | None = None
     made: Mapping[str, str] | None = None
@@ -52,12 +54,6 @@ class Kept:
     inside: bool
     files: Mapping[str, str]
     checks: Sequence[Check]
-
-    @property
-    def rank1_loss(self) -> float | None:
-        """From 0 to 1; below 0 where Rank-1 rose; None where nobody knows."""
-        scored = [check.scored["Rank-1"] for check in self.checks if check.scored is not None]
-        return max((before - after for before, after in scored), default=None)
 
 
 def read_kept(folder: Path, digest: str) -> dict[str, Kept]:
@@ -74,33 +70,52 @@ def read_kept(folder: Path, digest: str) -> dict[str, Kept]:
         return {}
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        model, engines = content["model"], content["engines"]
-        kept = {
-            name: Kept(**{**one, "checks": [_check(check) for check in one["checks"]]}) for name, one in engines.items()
-        }
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        model, kept = content["model"], {name: _kept(name, one) for name, one in content["engines"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise EngineError(f"{file} is damaged ({error!r}); {AGAIN.format('...')}") from error
     if model != digest:
         raise EngineError(
             f"{folder} has engines of other weights ({model}) than its own ({digest}): {', '.join(kept)}; "
             f"{AGAIN.format(','.join(kept))}"
         )
-    return {name: one for name, one in kept.items() if name in FILES}
+    return kept
 
 
-def _check(content: Mapping[str, Any]) -> Check:
-    return Check(**{**content, "batches": tuple(content["batches"])})
-
-
-def keep(folder: Path, digest: str, name: str, inside: bool, checks: Sequence[Check]) -> None:
+def keep(folder: Path, digest: str, name: str, kept: Kept) -> None:
     """Write down what lies in the folder already, beside what was kept of the same model."""
-    try:
-        others = read_kept(folder, digest)
-    except EngineError:  # of another model, or damaged: those engines are no more
-        others = {}
-    one = Kept(inside, {file: _sha256(folder / file) for file in FILES[name]}, checks)
-    engines = {name: asdict(kept) for name, kept in {**others, name: one}.items()}
+    engines = {name: asdict(one) for name, one in {**read_kept(folder, digest), name: kept}.items()}
     write_whole(folder / NAME, json.dumps({"model": digest, "engines": engines}, indent=2) + "\n")
+
+
+def drop_others(folder: Path, digest: str) -> list[str]:
+    """Remove engines of other weights than those that are going to lie in a folder, or of nobody knows which. Returns
+    the names of the files that were removed."""
+    try:
+        read_kept(folder, digest)
+        return []
+    except EngineError:
+        gone = [folder / file for file in (*(file for files in FILES.values() for file in files), NAME)]
+        there = [file.name for file in gone if file.is_file()]
+        for file in gone:
+            file.unlink(missing_ok=True)
+        return there
+
+
+def digests_of(folder: Path, name: str) -> dict[str, str]:
+    """sha256 of each file of a form."""
+    return {file: _sha256(folder / file) for file in FILES[name]}
+
+
+def _kept(name: str, content: Mapping[str, Any]) -> Kept:
+    """
+    Raises:
+        ValueError, TypeError, KeyError: it is none.
+    """
+    checks = [Check(**{**check, "batches": tuple(check["batches"])}) for check in content["checks"]]
+    kept = Kept(**{**content, "checks": checks})
+    if set(kept.files) != set(FILES[name]) or not isinstance(kept.inside, bool):
+        raise ValueError(f"{name} is of {', '.join(map(str, kept.files))}")
+    return kept
 
 
 def check_files(folder: Path, name: str, kept: Kept) -> None:

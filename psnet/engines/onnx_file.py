@@ -36,6 +36,8 @@ def write_onnx(program: ExportedProgram, file: Path) -> None:
         warnings.simplefilter("ignore")  # PyTorch's about its own
         made = torch.onnx.export(program, dynamo=True, input_names=[INPUT], output_names=list(names), verbose=False)
     assert made is not None
+    for node in (*made.model.graph, *(node for function in made.model.functions.values() for node in function)):
+        node.metadata_props.clear()  # where on this machine the network's code lies
     made.save(file)
 
 
@@ -60,9 +62,11 @@ def open_onnx(file: Path, device: str, precision: str, inside: bool) -> Exported
     if device not in known:
         raise EngineError(f"device={device!r}: this onnxruntime has {', '.join(known)}; give one of these, or auto")
     order = list(PROVIDERS)
-    providers = [PROVIDERS[name] for name in reversed(order[: order.index(device) + 1]) if name in known]
+    wanted = [name for name in reversed(order[: order.index(device) + 1]) if name in known]
+    providers = [(PROVIDERS[name], {"use_tf32": "0"} if name == "cuda" else {}) for name in wanted]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3
     session: Any = onnxruntime.InferenceSession(file, options, providers=providers)
+    if session.get_providers()[0] != PROVIDERS[device]:  # onnxruntime falls back in silence
+        raise EngineError(f"device={device!r}: onnxruntime cannot use it here, see its log; give cpu")
     return ExportedEngine("onnx", lambda images: session.run(None, {INPUT: images}), "32-true", inside)

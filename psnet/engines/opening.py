@@ -9,7 +9,7 @@ from psnet.engines.engine import Engine
 from psnet.engines.errors import EngineError
 from psnet.engines.exported import ExportedEngine
 from psnet.engines.fastest import Candidate, fastest
-from psnet.engines.kept import FILES, Kept, check_files, read_kept
+from psnet.engines.kept import AGAIN, FILES, Kept, check_files, read_kept
 from psnet.engines.onnx_file import open_onnx
 from psnet.engines.openvino_file import open_int8, open_openvino
 from psnet.engines.pt2_file import open_pt2
@@ -26,10 +26,8 @@ OPENERS: dict[str, Callable[[Path, str, str, bool], ExportedEngine]] = {
 ENGINES = ("pytorch", *OPENERS, "auto")
 
 TRIED = ("onnx", "openvino")
-"""Forms that `auto` tries. A pt2 file it leaves alone: reading one may run code, and it is no faster."""
-
-MOST_LOSS = 0.005
-"""Of Rank-1, from which on `auto` leaves int8 alone: half a point."""
+"""Forms that `auto` tries, whose embeddings can be compared with each other's. Not int8, whose cannot; and no pt2 file:
+reading one may run code, and it is no faster."""
 
 
 def open_engine(
@@ -64,19 +62,24 @@ def open_engine(
     def exported(name: str) -> Candidate:
         return lambda: open_kept(name, folder, kept[name], device, precision)
 
-    tried = [one for one in TRIED if one in kept]
-    if "int8" in kept and precision == "auto" and _loses_little(kept["int8"]):
-        tried.append("int8")
-    candidates: dict[str, Candidate] = {"pytorch": pytorch, **{one: exported(one) for one in tried}}
+    candidates: dict[str, Candidate] = {"pytorch": pytorch}
+    candidates |= {one: exported(one) for one in TRIED if one in kept}
     if precision == "auto":
         candidates["pytorch in 32 bits"] = lambda: pytorch("32-true")
-    return fastest(candidates, pytorch("32-true"), image_size, anyway=("int8",))
-
-
-def _loses_little(kept: Kept) -> bool:
-    return kept.rank1_loss is not None and kept.rank1_loss <= MOST_LOSS
+    return fastest(candidates, pytorch("32-true"), image_size)
 
 
 def open_kept(name: str, folder: Path, kept: Kept, device: str, precision: str) -> ExportedEngine:
+    """
+    Raises:
+        EngineError: see `open_engine`.
+    """
     check_files(folder, name, kept)
-    return OPENERS[name](folder / FILES[name][0], device, precision, kept.inside)
+    file = folder / FILES[name][0]
+    try:
+        return OPENERS[name](file, device, precision, kept.inside)
+    except EngineError:
+        raise
+    except Exception as error:  # whatever a library makes of a file that another version of it has written
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise EngineError(f"{file} cannot be opened here ({reason}); {AGAIN.format(name)}") from error

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from psnet.engines.errors import EngineError
 from psnet.engines.exported import ExportedEngine
+
+Item = TypeVar("Item")
 
 PRECISIONS = {"32-true": "f32", "bf16-mixed": "bf16"}
 
@@ -23,12 +26,13 @@ def write_openvino(onnx: Path, file: Path) -> None:
     openvino.save_model(openvino.Core().read_model(onnx), file, compress_to_fp16=False)
 
 
-def write_int8(onnx: Path, file: Path, images: Iterable[NDArray[np.generic]], count: int) -> None:
+def write_int8(onnx: Path, file: Path, images: Sequence[Item], load: Callable[[Item], NDArray[np.generic]]) -> None:
     """Weights and maps in 8 bits, with ranges as these images give them: NNCF's post-training quantisation, with its
     preset for maps of mixed sign. What computes images rather than features stays in floating point.
 
     Args:
-        onnx, file: as of `write_openvino`. images: batches as the graph takes them. count: of the batches.
+        onnx, file: as of `write_openvino`. images: something for each image. load: of it, to a batch of one as
+            the graph takes it; called for one after the other, so that they need not all be in memory.
     """
     openvino = _openvino()
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # NNCF's import asks for CUDA's compiler
@@ -40,7 +44,7 @@ def write_int8(onnx: Path, file: Path, images: Iterable[NDArray[np.generic]], co
     model = openvino.Core().read_model(onnx)
     kept = nncf.IgnoredScope(names=[op.get_friendly_name() for op in model.get_ops() if _is_of_maps(op)])
     preset = nncf.QuantizationPreset.MIXED
-    found = nncf.quantize(model, nncf.Dataset(images), preset=preset, subset_size=count, ignored_scope=kept)
+    found = nncf.quantize(model, nncf.Dataset(images, load), preset=preset, subset_size=len(images), ignored_scope=kept)
     openvino.save_model(found, file)
 
 
@@ -69,8 +73,11 @@ def open_openvino(file: Path, device: str, precision: str, inside: bool, name: s
     chosen = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     names = {value: name for name, value in PRECISIONS.items()}
 
+    turn = threading.Lock()  # a compiled model has one place for inputs and outputs
+
     def run(images: NDArray[np.generic]) -> list[NDArray[np.generic]]:
-        return list(compiled(images).to_tuple())
+        with turn:
+            return [output.copy() for output in compiled(images).to_tuple()]
 
     return ExportedEngine(name, run, names.get(chosen, chosen), inside)
 

@@ -33,19 +33,26 @@ MOST_IMAGES = 64
 
 
 def compared(engine: ExportedEngine, preprocess: Preprocess, images: Sequence[Tensor], wanted: Tensor) -> Check:
-    """Every image alone, of its own size where the graph takes any, and in batches.
+    """Every image alone and in batches, as psnet prepares it; and alone in its own size where the graph takes any.
 
     Args:
         images: uint8 RGB (3, H, W) each, more than `NEAREST` of them. wanted: (N, D), by the checkpoint.
+
+    Raises:
+        EngineError: an embedding is not finite.
     """
     resized = [preprocess(image) for image in images]
-    alone = [stack([image]) for image in (images if engine.inside else resized)]
+    alone = [stack([image]) for image in images]
     batches = [stack(resized[start : start + BATCH]) for start in range(0, len(resized), BATCH)]
-    found = [torch.cat([engine.embed(batch) for batch in some]).double() for some in (alone, batches)]
+    ways = [[stack([image]) for image in resized], batches, *([alone] if engine.inside else [])]
     exact = F.normalize(wanted.double(), dim=1)
-    away = max(float((1 - (F.normalize(one, dim=1) * exact).sum(dim=1)).max()) for one in found)
+    found = [torch.cat([engine.embed(batch) for batch in way]).double() for way in ways]
+    if not all(bool(one.isfinite().all()) for one in found):
+        raise EngineError(f"{engine.name} gives embeddings that are no numbers; it was not written")
+    away = [max(0.0, float((1 - (one * exact).sum(dim=1)).max())) for one in found]
     agreement = min(_agreement(one, exact) for one in found)
-    return Check(len(images), (1, min(BATCH, len(images))), engine.precision, max(away, 0.0), agreement)
+    own_size = away[2] if engine.inside else None
+    return Check(len(images), (1, min(BATCH, len(images))), engine.precision, max(away[:2]), own_size, agreement)
 
 
 def _agreement(found: Tensor, exact: Tensor) -> float:

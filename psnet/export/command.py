@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from psnet.embedder import Embedder
-from psnet.export.engines import Made, Wish, export_engines
+from psnet.export.engines import Made, Wish, check_wish, export_engines
 from psnet.export.model import export_model
 
 
@@ -21,6 +21,8 @@ def run(model: str, folder: Path, wish: Wish | None, console: Console) -> None:
     Raises:
         CheckpointError, EmbedderError, EngineError, WriteError.
     """
+    if wish is not None:
+        check_wish(wish)
     export_model(model, folder)
     if wish is not None:
         embedder = Embedder.from_pretrained(folder, device="cpu", precision="32-true")
@@ -30,13 +32,14 @@ def run(model: str, folder: Path, wish: Wish | None, console: Console) -> None:
 def _table(made: Sequence[Made]) -> Table:
     images = made[0].checks[0].images
     table = Table(title=f"Beside the checkpoint in 32 bits, on {images} images", title_justify="left")
-    for name in ("engine", "MiB", "computes in", "1 - cos", "nearest 10", "Rank-1", "mAP"):
-        table.add_column(name, justify="left" if name in ("engine", "computes in") else "right")
+    for name in ("engine", "MiB", "in", "1 - cos", "own sizes", "nearest 10", "Rank-1", "mAP"):
+        table.add_column(name, justify="left" if name in ("engine", "in") else "right")
     for one in made:
         for check in one.checks:
             scored = [_change(check.scored[name] if check.scored else None) for name in ("Rank-1", "mAP")]
             size = f"{one.size / 2**20:.1f}"
-            table.add_row(one.name, size, check.precision, f"{check.cosine:.0e}", f"{check.agreement:.1%}", *scored)
+            away = [f"{check.cosine:.0e}", "" if check.own_size is None else f"{check.own_size:.0e}"]
+            table.add_row(one.name, size, check.precision, *away, f"{check.agreement:.1%}", *scored)
     return table
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import platform
+import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from psnet.atomic import WriteError
+from psnet.atomic import whole
 from psnet.data.images import as_unit, stack
-from psnet.data.preprocess import Preprocess
-from psnet.embedder import Embedder
-from psnet.embedder.given import Listing, Loaded
+from psnet.embedder import Embedder, Failed
+from psnet.embedder.command import tell_failed
+from psnet.embedder.given import Given, Listing, reason
 from psnet.engines import EngineError, TorchEngine
 from psnet.engines.exported import ExportedEngine
 from psnet.engines.graph import traced
-from psnet.engines.kept import FILES, Check, keep
+from psnet.engines.kept import FILES, Check, Kept, digests_of, keep
 from psnet.engines.onnx_file import write_onnx
 from psnet.engines.opening import OPENERS
 from psnet.engines.openvino_file import write_int8, write_openvino
@@ -34,12 +35,20 @@ from psnet.export.check import MOST_IMAGES, NEAREST, Labelled, change, compared,
 
 log = logging.getLogger("psnet")
 
-EXACT = 1e-4
-"""The largest 1 - cos of a graph in 32 bits that is as its checkpoint. Rounding in another order makes 1e-12; a pixel
-that falls on the edge between two bytes when a large image is resized (see `Resize`), up to some 1e-6."""
+EXACT = 1e-3
+"""The largest 1 - cos of a graph in 32 bits that is as its checkpoint. Rounding in another order makes 1e-12; bytes of
+large images that are resized otherwise than here (see `Resize`), up to some 1e-4."""
 
 CALIBRATED = 300
 """Images that int8's ranges are taken from, NNCF's own number."""
+
+BESIDE = ".export-"
+
+LEAST_LIKE = 0.1
+"""The largest 1 - cos of an int8 that anybody might want."""
+
+NEEDED = {"onnx": ("onnxscript", "onnxruntime"), "pt2": ()}
+NEEDED |= {"openvino": (*NEEDED["onnx"], "openvino"), "int8": (*NEEDED["onnx"], "openvino", "nncf")}
 
 LIBRARIES = ("psnet", "torch", "onnxscript", "onnxruntime", "openvino", "nncf")
 
@@ -69,6 +78,24 @@ class Made:
     checks: Sequence[Check]
 
 
+def check_wish(wish: Wish) -> None:
+    """Before anything is written.
+
+    Raises:
+        EngineError: a form is not known, or its libraries are not installed; or a number is out of range.
+    """
+    for form in wish.forms:
+        if form not in FILES:
+            raise EngineError(f"--to {form} must be of {', '.join(FILES)}, with commas between several")
+        missing = [library for library in NEEDED[form] if find_spec(library) is None]
+        if missing:
+            raise EngineError(f"--to {form} needs {', '.join(missing)}; install with pip install -e '.[{form}]'")
+    if not 0 <= wish.most_loss <= 1:
+        raise EngineError(f"--most-loss {100 * wish.most_loss:g} must be a number of points from 0 to 100")
+    if wish.labelled is not None and "int8" not in wish.forms:
+        raise EngineError("--query and --gallery tell what int8 costs, and --to has no int8; leave them out, or add it")
+
+
 def export_engines(embedder: Embedder, wish: Wish) -> list[Made]:
     """Write forms into the folder of a model.
 
@@ -76,18 +103,18 @@ def export_engines(embedder: Embedder, wish: Wish) -> list[Made]:
         embedder: of that folder, with the engine pytorch in 32 bits on the CPU, and the whole descriptor.
 
     Raises:
-        EngineError: a form is not known, its library is not installed, too few images can be read, or it is not as
-            exact as it should be; forms before it are in the folder then. WriteError: a file cannot be written.
+        EngineError: see `check_wish`; too few images can be read, or a form is not as exact as it should be; forms
+            before it are in the folder then. WriteError: a file cannot be written.
     """
-    unknown = [form for form in wish.forms if form not in FILES]
-    if unknown:
-        raise EngineError(f"--to {unknown[0]} must be of {', '.join(FILES)}, with commas between several")
+    check_wish(wish)
+    for left in embedder.place.glob(f"{BESIDE}*"):  # by a process that was killed
+        shutil.rmtree(left)
     images = _read(wish.images, MOST_IMAGES, NEAREST + 2, "to compare on")
     assert isinstance(embedder.engine, TorchEngine)
     log.info("tracing the network")
     program = traced(embedder.engine.task, embedder.preprocess, wish.inside)
     made = []
-    with tempfile.TemporaryDirectory(dir=embedder.place, prefix=".export-") as name:
+    with tempfile.TemporaryDirectory(dir=embedder.place, prefix=BESIDE) as name:
         maker = _Maker(embedder, wish, program, Path(name), images)
         for form in wish.forms:
             log.info("%s: writing it", form)
@@ -107,17 +134,22 @@ class _Maker:
 
     def make(self, form: str) -> Made:
         files = [self.beside / file for file in FILES[form]]
-        self._write(form, files[0])
+        try:
+            self._write(form, files[0])
+        except (EngineError, OSError):
+            raise
+        except Exception as error:  # of whichever library, such as for an operation that it does not know
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise EngineError(f"this model cannot be made {form} ({reason})") from error
         log.info("%s: comparing it with the checkpoint on %d images", form, len(self.images))
         checks = [self._checked(form, files[0], precision) for precision in self._precisions(form)]
         folder = self.embedder.place
-        size = sum(file.stat().st_size for file in files)
         for file in reversed(files):  # the one that is opened last
-            try:
-                os.replace(file, folder / file.name)
-            except OSError as error:
-                raise WriteError.of(folder / file.name, error) from error
-        keep(folder, self.embedder.made_by.digest, form, self.wish.inside, checks)
+            with whole(folder / file.name) as beside:
+                shutil.copyfile(file, beside)
+        digests = digests_of(folder, form)
+        keep(folder, self.embedder.made_by.digest, form, Kept(self.wish.inside, digests, checks))
+        size = sum(file.stat().st_size for file in files)
         return Made(form, size, checks)
 
     def _write(self, form: str, file: Path) -> None:
@@ -131,9 +163,15 @@ class _Maker:
         elif form == "openvino":
             write_openvino(self._onnx, file)
         else:
-            batches = _batches(self.wish, self.embedder.preprocess)
-            write_int8(self._onnx, file, batches, len(batches))
+            write_int8(self._onnx, file, _readable(self.wish.calibration), self._input)
         return None
+
+    def _input(self, given: Given) -> NDArray[np.generic]:
+        """One image, as the graph takes it."""
+        image = given.load().image
+        if self.wish.inside:
+            return np.ascontiguousarray(image.permute(1, 2, 0).numpy())[None]
+        return np.ascontiguousarray(as_unit(stack([self.embedder.preprocess(image)])).numpy())
 
     def _precisions(self, form: str) -> list[str]:
         """In which it may run here: in 32 bits, where it must be exact, and as it is chosen here."""
@@ -162,9 +200,10 @@ def refuse_inexact(form: str, check: Check) -> None:
     Raises:
         EngineError: a graph in 32 bits is not as its checkpoint.
     """
-    if not check.cosine <= EXACT:  # nor where it is no number
+    away = max(check.cosine, check.own_size or 0.0)
+    if away > EXACT:
         raise EngineError(
-            f"{form} is not exact: its 1 - cos to the checkpoint is up to {check.cosine:.1e}, and rounding makes less "
+            f"{form} is not exact: its 1 - cos to the checkpoint is up to {away:.1e}, and rounding makes less "
             f"than {EXACT:g}; it was not written. The fault is the export's, not yours"
         )
 
@@ -175,8 +214,13 @@ def refuse_loss(check: Check, most: float) -> None:
         most: that Rank-1 may lose, in [0, 1].
 
     Raises:
-        EngineError: it was seen to lose more.
+        EngineError: int8 was seen to lose more, or is another model altogether.
     """
+    if not check.cosine <= LEAST_LIKE:
+        raise EngineError(
+            f"int8 has little of the checkpoint: its 1 - cos to it is up to {check.cosine:.1e}; it was not written. "
+            "Calibrate it on more or other images"
+        )
     if check.scored is None:
         return
     before, after = check.scored["Rank-1"]
@@ -187,33 +231,42 @@ def refuse_loss(check: Check, most: float) -> None:
         )
 
 
-def _batches(wish: Wish, preprocess: Preprocess) -> list[NDArray[np.generic]]:
-    """One image each, as the graph takes them."""
-    images = _read(wish.calibration, CALIBRATED, 1, "to calibrate on")
-    if wish.inside:
-        return [np.ascontiguousarray(image.permute(1, 2, 0).numpy())[None] for image in images]
-    return [np.ascontiguousarray(as_unit(stack([preprocess(image)])).numpy()) for image in images]
-
-
 def _read(listing: Listing, most: int, least: int, why: str) -> list[Tensor]:
-    """Images evenly over a listing; those that cannot be read are passed over.
+    """Images evenly over a listing; those that cannot be read are told.
 
     Raises:
         EngineError: too few are left.
     """
-    number = min(len(listing), most)
-    found = [_image(listing.given[row * len(listing) // number].load) for row in range(number)]
-    images = [image for image in found if image is not None]
+    found = [(given, _image(given)) for given in _evenly(listing, most)]
+    tell_failed([Failed(given.name, reason(image)) for given, image in found if isinstance(image, Exception)])
+    images = [image for _, image in found if not isinstance(image, Exception)]
     if len(images) < least:
         raise EngineError(f"{len(images)} of {len(listing):,} images {why} can be read; give {least} or more")
     return images
 
 
-def _image(load: Callable[[], Loaded]) -> Tensor | None:
+def _readable(listing: Listing) -> list[Given]:
+    """Images to calibrate on, evenly over a listing.
+
+    Raises:
+        EngineError: there is none.
+    """
+    found = [given for given in _evenly(listing, CALIBRATED) if not isinstance(_image(given), Exception)]
+    if not found:
+        raise EngineError(f"none of {len(listing):,} images to calibrate on can be read; give others")
+    return found
+
+
+def _evenly(listing: Listing, most: int) -> list[Given]:
+    number = min(len(listing), most)
+    return [listing.given[row * len(listing) // number] for row in range(number)]
+
+
+def _image(given: Given) -> Tensor | Exception:
     try:
-        return load().image
-    except (OSError, ValueError):
-        return None
+        return given.load().image
+    except (OSError, ValueError) as error:
+        return error
 
 
 def _made() -> dict[str, str]:

@@ -10,7 +10,8 @@ from psnet.calibration.kept import place_of
 from psnet.checkpoint import read_checkpoint
 from psnet.embedder.command import is_checkpoint
 from psnet.embedder.model_folder import CARD, FRONT, fetch, read_folder, write_folder
-from psnet.embedder.origin import in_words
+from psnet.embedder.origin import digest_of, in_words
+from psnet.engines.kept import drop_others
 
 log = logging.getLogger("psnet")
 
@@ -23,6 +24,9 @@ def export_model(model: str, folder: Path) -> None:
     """
     source = Path(model) if is_checkpoint(model) else fetch(model)
     content = read_checkpoint(source) if is_checkpoint(model) else read_folder(source)
+    gone = drop_others(folder, digest_of(content))
+    if gone:
+        log.warning("%s: engines of other weights are removed: %s", folder, ", ".join(gone))
     write_folder(content, folder, _card(source, in_words(content["psnet"])) + USE.format(folder=folder.name))
     if place_of(source).is_file():
         write_whole(place_of(folder), place_of(source).read_bytes())

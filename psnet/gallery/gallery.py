@@ -52,6 +52,19 @@ class About:
     model: str
     columns: Mapping[str, str]
 
+    @property
+    def engine(self) -> str:
+        """By which its embeddings are made. Others than these a gallery from elsewhere may not ask for.
+
+        Raises:
+            GalleryError: it does.
+        """
+        if self.made_by.engine not in ("", "int8"):
+            raise GalleryError(
+                f"the gallery was made by the engine {self.made_by.engine!r}; if you trust it, say --engine"
+            )
+        return self.made_by.engine or "pytorch"
+
     def as_json(self) -> str:
         return json.dumps(asdict(self))
 

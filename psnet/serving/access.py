@@ -108,7 +108,7 @@ def _check_origin(headers: Mapping[str, str]) -> None:
     site = headers.get("sec-fetch-site")
     if site is None:
         origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc != headers.get("host")
+        foreign = origin is not None and origin.partition("://")[2] != headers.get("host")
     else:
         foreign = site not in ("same-origin", "none")
     if foreign:

@@ -99,14 +99,15 @@ def _hosts(address: Address, token: str | None) -> set[str] | None:
     Raises:
         ServingError: everybody could ask.
     """
-    if _is_loopback(address.host):
-        return {*OWN_NAMES, address.host, *address.names}
-    if token is None:
+    own, names = _is_loopback(address.host), {name.lower() for name in address.names}
+    if token is None and (not own or names or address.proxy):
         raise ServingError(
-            f"--host {address.host} lets other machines ask, so give a token, in the variable PSNET_TOKEN or by "
-            "--token; or leave --host out"
+            f"--host {address.host}{' behind a proxy' if own else ''} lets other machines ask, so give a token, in the "
+            "variable PSNET_TOKEN or by --token; or leave --host, --hostname and --proxy out"
         )
-    return {*address.names, address.host} if address.names else None
+    if own:
+        return {*OWN_NAMES, address.host, *names}
+    return {*names, address.host} if names else None
 
 
 def _is_loopback(host: str) -> bool:
@@ -151,6 +152,4 @@ def _model_of(gallery: Gallery, model: str | None, device: str, precision: str, 
     about = gallery.about
     if model is None and not Path(about.model).exists():
         raise GalleryError(f"{about.model}, the model of {gallery.uri}, is not there; say --model where it lies now")
-    return open_model(
-        model or about.model, about.made_by.part, device, precision, engine or about.made_by.engine or "pytorch"
-    )
+    return open_model(model or about.model, about.made_by.part, device, precision, engine or about.engine)

@@ -34,7 +34,7 @@ def test_it_gives_what_pillow_gives(height: int, width: int, h: int, w: int, ups
     """But for values that lie on the edge between two bytes, of which small whole numbers have many."""
     image = noise(height, width, seed)
     found, wanted = Resize((h, w), upsampling)(image[None])[0], by_pillow(image, (h, w), upsampling).float()
-    assert float((found - wanted).abs().max()) <= 1
+    assert float((found - wanted).abs().max()) <= 2  # once in either pass
     assert float((found != wanted).sum()) <= 3 + 0.2 * wanted.numel()
 
 
@@ -46,11 +46,13 @@ def test_it_gives_what_training_saw(size: tuple[int, int], away: float, upsampli
     assert float((found.to(torch.uint8) != preprocess(image.permute(2, 0, 1))).float().mean()) < away
 
 
-@pytest.mark.parametrize("size", [(1000, 333), (300, 140)])
-def test_the_other_order_of_passes_is_no_further_than_a_byte_or_two(size: tuple[int, int]):
-    preprocess, image = Preprocess((256, 128), "bilinear"), noise(*size)
+@pytest.mark.parametrize(("upsampling", "most"), [("bilinear", 1), ("bicubic", 24)])
+@pytest.mark.parametrize("size", [(1000, 333), (300, 140), (300, 120)])
+def test_the_other_order_of_passes_is_not_far(size: tuple[int, int], upsampling: str, most: int):
+    """Of noise, where neighbours have nothing in common."""
+    preprocess, image = Preprocess((256, 128), upsampling), noise(*size)
     found = Resize(preprocess.image_size, preprocess.upsampling)(image[None])[0]
-    assert float((found - preprocess(image.permute(2, 0, 1)).float()).abs().max()) <= 2
+    assert float((found - preprocess(image.permute(2, 0, 1)).float()).abs().max()) <= most
 
 
 def test_an_image_of_the_right_size_stays():

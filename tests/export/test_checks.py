@@ -19,11 +19,12 @@ from psnet.engines.exported import ExportedEngine
 from psnet.engines.graph import traced
 from psnet.engines.kept import Check
 from psnet.engines.pt2_file import open_pt2, write_pt2
+from psnet.export import engines
 from psnet.export.check import Labelled, compared, scored
 from psnet.export.engines import EXACT, Wish, export_engines, refuse_inexact, refuse_loss
 from psnet.export.model import export_model
 
-CHECK = Check(12, (1, 12), "32-true", 0.0, 1.0)
+CHECK = Check(12, (1, 12), "32-true", 0.0, 0.0, 1.0)
 
 
 @pytest.fixture
@@ -59,16 +60,33 @@ def test_how_far_embeddings_are_apart_is_found():
     assert (check.images, check.batches) == (14, (1, 14))
 
 
-@pytest.mark.parametrize("cosine", [2 * EXACT, float("nan")])
-def test_a_graph_that_is_not_exact_is_refused(cosine: float):
-    refuse_inexact("onnx", replace(CHECK, cosine=EXACT))
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+def test_a_graph_that_is_wrong_in_batches_alone_is_seen(wrong: float):
+    wanted = F.normalize(torch.randn(14, 3, generator=torch.Generator().manual_seed(0)), dim=1)
+    images = [torch.full((3, 8, 4), row, dtype=torch.uint8) for row in range(14)]
+
+    def run(given):  # type: ignore[no-untyped-def]
+        found = wanted[torch.from_numpy(given)[:, 0, 0, 0].long()].clone()
+        if len(found) > 1:
+            found[-1, 0] = wrong
+        return [found.numpy()]
+
+    with pytest.raises(EngineError, match="openvino gives embeddings that are no numbers"):
+        compared(ExportedEngine("openvino", run, "32-true", True), Preprocess((8, 4)), images, wanted)
+
+
+@pytest.mark.parametrize("figure", ["cosine", "own_size"])
+def test_a_graph_that_is_not_exact_is_refused(figure: str):
+    refuse_inexact("onnx", replace(CHECK, **{figure: EXACT}))
     with pytest.raises(EngineError, match="onnx is not exact"):
-        refuse_inexact("onnx", replace(CHECK, cosine=cosine))
+        refuse_inexact("onnx", replace(CHECK, **{figure: 2 * EXACT}))
 
 
 def test_int8_that_loses_too_much_is_refused():
     refuse_loss(CHECK, 0.005)
     refuse_loss(replace(CHECK, scored={"Rank-1": [0.5, 0.495]}), 0.005)
+    with pytest.raises(EngineError, match="int8 has little of the checkpoint"):
+        refuse_loss(replace(CHECK, cosine=0.2), 0.005)
     with pytest.raises(EngineError, match=r"from 50.0% to 49.0%, more than --most-loss 0.5 points; it was not written"):
         refuse_loss(replace(CHECK, scored={"Rank-1": [0.5, 0.49]}), 0.005)
 
@@ -91,12 +109,10 @@ def test_a_score_of_trained_images_hides_what_is_lost(embedder: Embedder, tiny: 
         scored(embedder, Labelled(listing, listing))
 
 
-def test_what_cannot_be_exported_is_said_at_once(folder: Path, checkpoint: Path, tiny: Manifest, tmp_path: Path):
-    """Before anything slow."""
+def test_what_cannot_be_compared_is_not_begun(folder: Path, tiny: Manifest, tmp_path: Path):
     embedder = Embedder.from_pretrained(folder, device="cpu", precision="32-true")
     listing = files([tiny.path(row) for row in tiny.rows])
-    with pytest.raises(EngineError, match="--to coreml must be of onnx, openvino, int8, pt2"):
-        export_engines(embedder, Wish(["onnx", "coreml"], listing, listing))
+    (folder / ".export-killed").mkdir()  # by a process that was
     with pytest.raises(EngineError, match=r"3 of 3 images to compare on can be read; give 12 or more"):
         export_engines(embedder, Wish(["onnx"], listing.rows(range(3)), listing))
     (tmp_path / "empty").write_bytes(b"")
@@ -104,9 +120,35 @@ def test_what_cannot_be_exported_is_said_at_once(folder: Path, checkpoint: Path,
         export_engines(embedder, Wish(["onnx"], files([tmp_path / "empty"] * 20), listing))
     assert not (folder / "engines.json").exists()
     assert not list(folder.glob(".export-*"))
-    model = [str(checkpoint), str(tmp_path / "new")]
-    with pytest.raises(SystemExit, match="--to needs --images"):
-        main(["export", *model, "--to", "onnx"])
-    with pytest.raises(SystemExit, match="--query, --gallery and --names go together"):
-        main(["export", *model, "--to", "int8", "--images", str(tmp_path), "--query", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--to", "onnx,coreml", "--images", "."], "--to coreml must be of onnx, openvino, int8, pt2"),
+        (["--to", "onnx"], "--to needs --images"),
+        (["--images", "."], "--images is for other engines, and none is asked for"),
+        (["--to", "int8", "--images", ".", "--query", "."], "--query, --gallery and --names go together"),
+        (["--to", "int8", "--images", ".", "--most-loss", "nan"], "--most-loss nan must be a number of points"),
+        (
+            ["--to", "onnx", "--images", ".", "--query", ".", "--gallery", ".", "--names", "(?P<pid>cam)"],
+            "--to has no int8",
+        ),
+    ],
+)
+def test_what_cannot_be_exported_is_said_before_anything_is_written(
+    checkpoint: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+):
+    monkeypatch.chdir(crops)
+    with pytest.raises(SystemExit, match=message):
+        main(["export", str(checkpoint), str(tmp_path / "new"), *words])
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_library_that_is_missing_is_named(
+    checkpoint: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(engines, "find_spec", lambda name: None if name == "nncf" else name)
+    with pytest.raises(SystemExit, match=r"--to int8 needs nncf; install with pip install -e '\.\[int8\]'"):
+        main(["export", str(checkpoint), str(tmp_path / "new"), "--to", "int8", "--images", str(crops)])
     assert not (tmp_path / "new").exists()
