@@ -49,7 +49,7 @@ def compared(engine: ExportedEngine, preprocess: Preprocess, images: Sequence[Te
     found = [torch.cat([engine.embed(batch) for batch in way]).double() for way in ways]
     if not all(bool(one.isfinite().all()) for one in found):
         raise EngineError(f"{engine.name} gives embeddings that are no numbers; it was not written")
-    away = [max(0.0, float((1 - (one * exact).sum(dim=1)).max())) for one in found]
+    away = [max(0.0, float((1 - (F.normalize(one, dim=1) * exact).sum(dim=1)).max())) for one in found]
     agreement = min(_agreement(one, exact) for one in found)
     own_size = away[2] if engine.inside else None
     return Check(len(images), (1, min(BATCH, len(images))), engine.precision, max(away[:2]), own_size, agreement)

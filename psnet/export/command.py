@@ -32,14 +32,14 @@ def run(model: str, folder: Path, wish: Wish | None, console: Console) -> None:
 def _table(made: Sequence[Made]) -> Table:
     images = made[0].checks[0].images
     table = Table(title=f"Beside the checkpoint in 32 bits, on {images} images", title_justify="left")
-    for name in ("engine", "MiB", "in", "1 - cos", "own sizes", "nearest 10", "Rank-1", "mAP"):
-        table.add_column(name, justify="left" if name in ("engine", "in") else "right")
+    for name in ("engine", "MiB", "bits", "1 - cos", "own size", "top 10", "Rank-1", "mAP"):
+        table.add_column(name, justify="left" if name in ("engine", "bits") else "right")
     for one in made:
         for check in one.checks:
             scored = [_change(check.scored[name] if check.scored else None) for name in ("Rank-1", "mAP")]
             size = f"{one.size / 2**20:.1f}"
             away = [f"{check.cosine:.0e}", "" if check.own_size is None else f"{check.own_size:.0e}"]
-            table.add_row(one.name, size, check.precision, *away, f"{check.agreement:.1%}", *scored)
+            table.add_row(one.name, size, check.precision.partition("-")[0], *away, f"{check.agreement:.1%}", *scored)
     return table
 
 

@@ -334,6 +334,7 @@ def test_names_that_lead_here(client: httpx.Client, server: Server):
         ({"sec-fetch-site": "same-site"}, 403),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://[x"}, 403),
         ({"sec-fetch-site": "same-origin"}, 200),
         ({}, 200),
     ],

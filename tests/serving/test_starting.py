@@ -90,6 +90,8 @@ def too_often(client: httpx.Client) -> None:
     [
         (["--host", "0.0.0.0"], "lets other machines ask, so give a token, in the variable PSNET_TOKEN"),
         (["--host", "0.0.0.0", "--token", "short"], "the token has 5 characters; give 16 or more"),
+        (["--proxy", "127.0.0.1"], "--host 127.0.0.1 behind a proxy lets other machines ask, so give a token"),
+        (["--hostname", "reid.example.org"], "lets other machines ask, so give a token"),
         (["--queue", "8"], "give --queue more or --most-images less"),
         (["--most-pixels", "0"], "the limit of pixels is 0; give 1 or more"),
         (["--gallery", "nowhere"], "there is no gallery nowhere"),
