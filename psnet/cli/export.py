@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from psnet.export.engines import Wish
+    from psnet.export.wish import Wish
 
 
 def add_to(commands: Any) -> None:
@@ -42,7 +42,7 @@ def run(given: argparse.Namespace) -> None:
 def _wish(given: argparse.Namespace) -> Wish:
     from psnet.embedder.command import listing_of
     from psnet.export.check import Labelled
-    from psnet.export.engines import Wish
+    from psnet.export.wish import Wish
 
     if not given.images:
         raise ValueError("--to needs --images: each engine is compared with the checkpoint before it is kept")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 from psnet.data.images import stack
 from psnet.data.manifest import DIGEST
 from psnet.data.preprocess import Preprocess
-from psnet.embedder import Embedder, ImageTable
+from psnet.embedder import Embedder
 from psnet.embedder.given import Listing
 from psnet.embeddings import read_embeddings
 from psnet.engines import EngineError
@@ -78,12 +79,9 @@ def scored(embedder: Embedder, labelled: Labelled) -> Retrieval:
     """By the rules of `psnet score`.
 
     Raises:
-        EngineError: an image has been trained on, so that its score would hide what is lost. EmbedderError,
-            EmbeddingError, NoMatchError: images or their pids cannot be used.
+        EmbedderError, EmbeddingError, NoMatchError: images or their pids cannot be used.
     """
     tables = {"query": embedder.embed(labelled.query), "gallery": embedder.embed(labelled.gallery)}
-    for table in tables.values():
-        _check_unseen(embedder, table)
     with tempfile.TemporaryDirectory() as folder:
         files = [table.save(Path(folder) / f"{side}.npz") for side, table in tables.items()]
         return score(read_embeddings(files), ScoreOptions()).retrieval
@@ -101,7 +99,21 @@ def change(before: Retrieval, after: Retrieval) -> dict[str, Any]:
     }
 
 
-def _check_unseen(embedder: Embedder, table: ImageTable) -> None:
-    for path, sha256 in zip(table.columns["path"], table.columns["sha256"], strict=True):
-        if sha256[:DIGEST] in embedder.trained_images:
-            raise EngineError(f"{path} has been trained on, so its score would hide what is lost; give unseen people")
+def check_unseen(labelled: Labelled, trained: Collection[str]) -> None:
+    """
+    Args:
+        trained: digests of images, see `Embedder.trained_images`.
+
+    Raises:
+        EngineError: one of these is among them, so that its score would hide what is lost.
+    """
+    for given in (*labelled.query.given, *labelled.gallery.given):
+        if _digest(given.file) in trained:
+            raise EngineError(f"{given.name} has been trained on, so its score hides what is lost; give unseen people")
+
+
+def _digest(file: Path | None) -> str:
+    try:
+        return "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()[:DIGEST]
+    except OSError:  # which is told when it is to be embedded
+        return ""

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from psnet.embedder import Embedder
-from psnet.export.engines import Made, Wish, check_wish, export_engines
+from psnet.export.engines import Made, export_engines
 from psnet.export.model import export_model
+from psnet.export.wish import Wish, check_wish
 
 
 def run(model: str, folder: Path, wish: Wish | None, console: Console) -> None:

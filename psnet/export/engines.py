@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,42 +30,18 @@ from psnet.engines.onnx_file import write_onnx
 from psnet.engines.opening import OPENERS
 from psnet.engines.openvino_file import write_int8, write_openvino
 from psnet.engines.pt2_file import write_pt2
-from psnet.export.check import MOST_IMAGES, NEAREST, Labelled, change, compared, scored
+from psnet.export.check import MOST_IMAGES, NEAREST, change, check_unseen, compared, scored
+from psnet.export.refuse import refuse_inexact, refuse_loss
+from psnet.export.wish import Wish, check_wish
 
 log = logging.getLogger("psnet")
-
-EXACT = 1e-3
-"""The largest 1 - cos of a graph in 32 bits that is as its checkpoint. Rounding in another order makes 1e-12; bytes of
-large images that are resized otherwise than here (see `Resize`), up to some 1e-4."""
 
 CALIBRATED = 300
 """Images that int8's ranges are taken from, NNCF's own number."""
 
 BESIDE = ".export-"
 
-LEAST_LIKE = 0.1
-"""The largest 1 - cos of an int8 that anybody might want."""
-
-NEEDED = {"onnx": ("onnxscript", "onnxruntime"), "pt2": ()}
-NEEDED |= {"openvino": (*NEEDED["onnx"], "openvino"), "int8": (*NEEDED["onnx"], "openvino", "nncf")}
-
 LIBRARIES = ("psnet", "torch", "onnxscript", "onnxruntime", "openvino", "nncf")
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What to export.
-
-    forms: names of `FILES`. images: to compare on. calibration: to take int8's ranges from. labelled: to see what int8
-    costs; None leaves it unknown. inside: preprocessing is part of the graph. most_loss: of Rank-1 by int8, in [0, 1].
-    """
-
-    forms: Sequence[str]
-    images: Listing
-    calibration: Listing
-    labelled: Labelled | None = None
-    inside: bool = True
-    most_loss: float = 0.005
 
 
 @dataclass(frozen=True)
@@ -76,24 +51,6 @@ class Made:
     name: str
     size: int
     checks: Sequence[Check]
-
-
-def check_wish(wish: Wish) -> None:
-    """Before anything is written.
-
-    Raises:
-        EngineError: a form is not known, or its libraries are not installed; or a number is out of range.
-    """
-    for form in wish.forms:
-        if form not in FILES:
-            raise EngineError(f"--to {form} must be of {', '.join(FILES)}, with commas between several")
-        missing = [library for library in NEEDED[form] if find_spec(library) is None]
-        if missing:
-            raise EngineError(f"--to {form} needs {', '.join(missing)}; install with pip install -e '.[{form}]'")
-    if not 0 <= wish.most_loss <= 1:
-        raise EngineError(f"--most-loss {100 * wish.most_loss:g} must be a number of points from 0 to 100")
-    if wish.labelled is not None and "int8" not in wish.forms:
-        raise EngineError("--query and --gallery tell what int8 costs, and --to has no int8; leave them out, or add it")
 
 
 def export_engines(embedder: Embedder, wish: Wish) -> list[Made]:
@@ -107,6 +64,8 @@ def export_engines(embedder: Embedder, wish: Wish) -> list[Made]:
             before it are in the folder then. WriteError: a file cannot be written.
     """
     check_wish(wish)
+    if wish.labelled is not None:
+        check_unseen(wish.labelled, embedder.trained_images)
     for left in embedder.place.glob(f"{BESIDE}*"):  # by a process that was killed
         shutil.rmtree(left)
     images = _read(wish.images, MOST_IMAGES, NEAREST + 2, "to compare on")
@@ -193,42 +152,6 @@ class _Maker:
         made_by = replace(self.embedder.made_by, engine="int8")
         other = Embedder(engine, self.embedder.preprocess, made_by, self.embedder.place, self.embedder.trained_images)
         return change(scored(self.embedder, self.wish.labelled), scored(other, self.wish.labelled))
-
-
-def refuse_inexact(form: str, check: Check) -> None:
-    """
-    Raises:
-        EngineError: a graph in 32 bits is not as its checkpoint.
-    """
-    away = max(check.cosine, check.own_size or 0.0)
-    if away > EXACT:
-        raise EngineError(
-            f"{form} is not exact: its 1 - cos to the checkpoint is up to {away:.1e}, and rounding makes less "
-            f"than {EXACT:g}; it was not written. The fault is the export's, not yours"
-        )
-
-
-def refuse_loss(check: Check, most: float) -> None:
-    """
-    Args:
-        most: that Rank-1 may lose, in [0, 1].
-
-    Raises:
-        EngineError: int8 was seen to lose more, or is another model altogether.
-    """
-    if not check.cosine <= LEAST_LIKE:
-        raise EngineError(
-            f"int8 has little of the checkpoint: its 1 - cos to it is up to {check.cosine:.1e}; it was not written. "
-            "Calibrate it on more or other images"
-        )
-    if check.scored is None:
-        return
-    before, after = check.scored["Rank-1"]
-    if before - after > most + 1e-9:
-        raise EngineError(
-            f"int8 takes Rank-1 from {before:.1%} to {after:.1%}, more than --most-loss {100 * most:g} points; it was "
-            "not written. Calibrate it on more or other images, or allow the loss"
-        )
 
 
 def _read(listing: Listing, most: int, least: int, why: str) -> list[Tensor]:

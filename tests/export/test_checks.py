@@ -19,10 +19,12 @@ from psnet.engines.exported import ExportedEngine
 from psnet.engines.graph import traced
 from psnet.engines.kept import Check
 from psnet.engines.pt2_file import open_pt2, write_pt2
-from psnet.export import engines
-from psnet.export.check import Labelled, compared, scored
-from psnet.export.engines import EXACT, Wish, export_engines, refuse_inexact, refuse_loss
+from psnet.export import wish
+from psnet.export.check import Labelled, check_unseen, compared
+from psnet.export.engines import export_engines
 from psnet.export.model import export_model
+from psnet.export.refuse import EXACT, RESIZED, refuse_inexact, refuse_loss
+from psnet.export.wish import Wish
 
 CHECK = Check(12, (1, 12), "32-true", 0.0, 0.0, 1.0)
 
@@ -75,11 +77,11 @@ def test_a_graph_that_is_wrong_in_batches_alone_is_seen(wrong: float):
         compared(ExportedEngine("openvino", run, "32-true", True), Preprocess((8, 4)), images, wanted)
 
 
-@pytest.mark.parametrize("figure", ["cosine", "own_size"])
-def test_a_graph_that_is_not_exact_is_refused(figure: str):
-    refuse_inexact("onnx", replace(CHECK, **{figure: EXACT}))
+@pytest.mark.parametrize(("figure", "most"), [("cosine", EXACT), ("own_size", RESIZED)])
+def test_a_graph_that_is_not_exact_is_refused(figure: str, most: float):
+    refuse_inexact("onnx", replace(CHECK, **{figure: most}))
     with pytest.raises(EngineError, match="onnx is not exact"):
-        refuse_inexact("onnx", replace(CHECK, **{figure: 2 * EXACT}))
+        refuse_inexact("onnx", replace(CHECK, **{figure: 2 * most}))
 
 
 def test_int8_that_loses_too_much_is_refused():
@@ -104,9 +106,11 @@ def test_a_graph_without_preprocessing(embedder: Embedder, tiny: Manifest, tmp_p
 
 
 def test_a_score_of_trained_images_hides_what_is_lost(embedder: Embedder, tiny: Manifest):
-    listing = replace(files([tiny.path(row) for row in tiny.split("train")]))
-    with pytest.raises(EngineError, match="has been trained on"):
-        scored(embedder, Labelled(listing, listing))
+    train, gallery = (files([tiny.path(row) for row in tiny.split(split)]) for split in ("train", "gallery"))
+    check_unseen(Labelled(gallery, gallery), embedder.trained_images)
+    for labelled in (Labelled(train, gallery), Labelled(gallery, train)):
+        with pytest.raises(EngineError, match="has been trained on"):
+            check_unseen(labelled, embedder.trained_images)
 
 
 def test_what_cannot_be_compared_is_not_begun(folder: Path, tiny: Manifest, tmp_path: Path):
@@ -148,7 +152,7 @@ def test_what_cannot_be_exported_is_said_before_anything_is_written(
 def test_a_library_that_is_missing_is_named(
     checkpoint: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(engines, "find_spec", lambda name: None if name == "nncf" else name)
+    monkeypatch.setattr(wish, "find_spec", lambda name: None if name == "nncf" else name)
     with pytest.raises(SystemExit, match=r"--to int8 needs nncf; install with pip install -e '\.\[int8\]'"):
         main(["export", str(checkpoint), str(tmp_path / "new"), "--to", "int8", "--images", str(crops)])
     assert not (tmp_path / "new").exists()
