@@ -125,7 +125,7 @@ def check_files(folder: Path, name: str, kept: Kept) -> None:
     """
     for file, sha256 in kept.files.items():
         if not (folder / file).is_file() or _sha256(folder / file) != sha256:
-            raise EngineError(f"{folder / file} is missing, or not what was checked; {AGAIN.format(name)}")
+            raise EngineError(f"{folder / file} is missing, or has changed since it was checked; {AGAIN.format(name)}")
 
 
 def _sha256(file: Path) -> str:

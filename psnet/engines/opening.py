@@ -52,7 +52,7 @@ def open_engine(
         if name not in kept:
             raise EngineError(
                 f"{folder} has no engine {name}; it has {', '.join(('pytorch', *kept))}. Make it with "
-                f"psnet export --to {name}"
+                f"psnet export --to {name}, and give the folder that it writes"
             )
         return open_kept(name, folder, kept[name], device, precision)
 

@@ -164,7 +164,7 @@ def _read(listing: Listing, most: int, least: int, why: str) -> list[Tensor]:
     tell_failed([Failed(given.name, reason(image)) for given, image in found if isinstance(image, Exception)])
     images = [image for _, image in found if not isinstance(image, Exception)]
     if len(images) < least:
-        raise EngineError(f"{len(images)} of {len(listing):,} images {why} can be read; give {least} or more")
+        raise EngineError(f"{least} images or more are needed {why}, and {len(images)} of {len(listing):,} can be read")
     return images
 
 

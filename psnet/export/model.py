@@ -38,7 +38,8 @@ def _card(source: Path, words: str) -> str:
     if source.is_dir():
         return (source / CARD).read_text(encoding="utf-8").removeprefix(FRONT).partition(HEADING)[0]
     beside = source.with_name("card.md")
-    return beside.read_text(encoding="utf-8") if beside.is_file() else f"# {words}\n"
+    text = beside.read_text(encoding="utf-8") if beside.is_file() else f"# {words}\n"
+    return text.replace(str(source.resolve()), source.name)  # where it lies here is nobody's business
 
 
 HEADING = "\n## From Python\n"

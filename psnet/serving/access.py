@@ -88,7 +88,9 @@ class Access:
             return
         _check_origin(headers)
         if not self.trusts(scope):
-            raise Refused(401, "this needs the token of the service: Authorization: Bearer TOKEN")
+            raise Refused(
+                401, "this needs the token of the service, and none or another came: Authorization: Bearer TOKEN"
+            )
 
     def trusts(self, scope: Mapping[str, Any]) -> bool:
         """Whether the token is there, if one is needed."""

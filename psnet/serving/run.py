@@ -85,7 +85,8 @@ def serve(
         )
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        log.info("%s, %s images, at http://%s:%d", embedder.made_by, f"{len(opened):,}", shown, port)
+        engine = f"engine {embedder.engine.name}"
+        log.info("%s, %s, %s images, at http://%s:%d", embedder.made_by, engine, f"{len(opened):,}", shown, port)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # which uvicorn, having finished, raises again
         try:
             uvicorn.Server(config).run([listening])

@@ -48,9 +48,9 @@ def test_the_card(folder: Path, checkpoint: Path, tmp_path: Path):
     assert card.startswith("---\nlibrary_name: psnet\n")
     assert 'Embedder.from_pretrained("mine")' in card
     shutil.copy(checkpoint, tmp_path / "last.ckpt")
-    (tmp_path / "card.md").write_text("# What evaluation has found\n")
+    (tmp_path / "card.md").write_text(f"# What evaluation has found\nof {(tmp_path / 'last.ckpt').resolve()}\n")
     main(["export", str(tmp_path / "last.ckpt"), str(tmp_path / "with")])
-    assert "# What evaluation has found\n" in (tmp_path / "with" / "README.md").read_text()
+    assert "# What evaluation has found\nof last.ckpt\n" in (tmp_path / "with" / "README.md").read_text()
     (tmp_path / "card.md").write_text("# Of something else\n")
     main(["export", str(tmp_path / "with"), str(tmp_path / "again")])
     again = (tmp_path / "again" / "README.md").read_text()

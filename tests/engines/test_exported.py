@@ -198,7 +198,7 @@ def test_a_damaged_file_is_named(copied: Path, file: str, engine: str):
     content = bytearray((copied / file).read_bytes())
     content[len(content) // 2] ^= 1
     (copied / file).write_bytes(content)
-    with pytest.raises(EngineError, match=rf"{file} is missing, or not what was checked; .*--to {engine}"):
+    with pytest.raises(EngineError, match=rf"{file} is missing, or has changed since it was checked; .*--to {engine}"):
         Embedder.from_pretrained(copied, engine=engine)
     (copied / file).unlink()
     with pytest.raises(EngineError, match=f"{file} is missing"):

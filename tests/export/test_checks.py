@@ -117,10 +117,10 @@ def test_what_cannot_be_compared_is_not_begun(folder: Path, tiny: Manifest, tmp_
     embedder = Embedder.from_pretrained(folder, device="cpu", precision="32-true")
     listing = files([tiny.path(row) for row in tiny.rows])
     (folder / ".export-killed").mkdir()  # by a process that was
-    with pytest.raises(EngineError, match=r"3 of 3 images to compare on can be read; give 12 or more"):
+    with pytest.raises(EngineError, match=r"12 images or more are needed to compare on, and 3 of 3 can be read"):
         export_engines(embedder, Wish(["onnx"], listing.rows(range(3)), listing))
     (tmp_path / "empty").write_bytes(b"")
-    with pytest.raises(EngineError, match=r"0 of 20 images to compare on can be read"):
+    with pytest.raises(EngineError, match=r"12 images or more are needed to compare on, and 0 of 20 can be read"):
         export_engines(embedder, Wish(["onnx"], files([tmp_path / "empty"] * 20), listing))
     assert not (folder / "engines.json").exists()
     assert not list(folder.glob(".export-*"))
