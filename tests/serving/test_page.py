@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,34 +14,10 @@ from tests.serving.conftest import TOKEN
 from tests.serving.world import Server, images
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed; pip install -e '.[test]'")
-from selenium import webdriver  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no Chromium here; apt-get install chromium chromium-driver"
-)
-
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--window-size=1280,1000",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
 
 
 class Visitor:
@@ -80,7 +55,7 @@ class Visitor:
     def press(self, *keys: str) -> None:
         """To whatever has the focus; a file input takes all that it is sent for files."""
         for key in keys:
-            webdriver.ActionChains(self.driver).send_keys(key).perform()
+            ActionChains(self.driver).send_keys(key).perform()
 
     def drawn(self, css: str) -> list[tuple[int, int]]:
         """Sizes of images, when all of them are there."""
