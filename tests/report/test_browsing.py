@@ -71,6 +71,7 @@ def page(tmp_path: Path) -> Path:
 @pytest.fixture
 def reader(chromium: Any, page: Path) -> Iterator[Reader]:
     own = Reader(chromium, page)
+    WebDriverWait(chromium, 20).until(lambda _: own.listed())  # a browser that has just started may take a moment
     yield own
     assert own.complaints() == []
 
