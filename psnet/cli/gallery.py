@@ -48,19 +48,14 @@ def run_index(given: argparse.Namespace) -> None:
 def run_search(given: argparse.Namespace) -> None:
     from rich.console import Console
 
-    from psnet.embedder.command import open_model
-    from psnet.gallery import GalleryError, open_gallery
-    from psnet.gallery.command import print_hits, search
+    from psnet.gallery import open_gallery
+    from psnet.gallery.command import model_of, print_hits, search
     from psnet.gallery.picture import checked, write_picture
 
     if given.picture is not None:
         checked(given.picture)
     gallery = open_gallery(given.gallery)
-    about = gallery.about
-    if given.model is None and not Path(about.model).exists():
-        raise GalleryError(f"{about.model}, the model of {given.gallery}, is not there; say --model where it lies now")
-    engine = given.engine or about.engine
-    embedder = open_model(given.model or about.model, about.made_by.part, given.device, given.precision, engine)
+    embedder = model_of(gallery, given.model, given.device, given.precision, given.engine)
     hits = search(given.image, embedder, gallery, given.k, given.where)
     print_hits(hits, embedder.threshold, Console())
     if given.picture is not None:

@@ -20,7 +20,7 @@ class ExportedEngine:
     """A graph that some library runs.
 
     Args:
-        name: of `psnet.engines.FORMS`. run: one batch through it. precision: in which it computes, by Lightning's
+        name: of `psnet.engines.kept.FILES`. run: one batch through it. precision: in which it computes, by Lightning's
             names. inside: it takes bytes of any size, see `Graph`; else images as the network takes them.
     """
 

@@ -21,14 +21,7 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "te
 
 
 def write_onnx(program: ExportedProgram, file: Path) -> None:
-    """
-    Raises:
-        EngineError: what writes ONNX is not installed.
-    """
-    try:
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise EngineError("writing ONNX needs onnxscript; install it with pip install -e '.[onnx]'") from error
+    """For this onnxscript must be installed."""
     for steps in ("onnx_ir", "onnxscript"):  # hundreds of lines, of what they do and what they leave
         logging.getLogger(steps).setLevel(logging.ERROR)
     names = OUTPUTS[: len(program.graph_signature.user_outputs)]

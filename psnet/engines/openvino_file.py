@@ -36,10 +36,8 @@ def write_int8(onnx: Path, file: Path, images: Sequence[Item], load: Callable[[I
     """
     openvino = _openvino()
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # NNCF's import asks for CUDA's compiler
-    try:
-        import nncf
-    except ImportError as error:
-        raise EngineError("int8 needs NNCF; install it with pip install -e '.[int8]'") from error
+    import nncf
+
     nncf.set_log_level(logging.ERROR)
     model = openvino.Core().read_model(onnx)
     kept = nncf.IgnoredScope(names=[op.get_friendly_name() for op in model.get_ops() if _is_of_maps(op)])

@@ -12,9 +12,10 @@ from rich.table import Table
 
 from psnet.calibration import Threshold
 from psnet.embedder import Embedder, EmbedderError, Failed
-from psnet.embedder.command import tell_failed
+from psnet.embedder.command import open_model, tell_failed
 from psnet.embedder.given import Listing
 from psnet.gallery.conditions import conditions_of
+from psnet.gallery.errors import GalleryError
 from psnet.gallery.gallery import Gallery, Hit, absolute, id_of
 from psnet.gallery.opening import create_gallery, is_there, open_gallery
 
@@ -72,6 +73,21 @@ def _digest(file: Path | None) -> str | None:
         return None if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:  # which is told when it is to be embedded
         return None
+
+
+def model_of(gallery: Gallery, model: str | None, device: str, precision: str, engine: str | None) -> Embedder:
+    """The model of a gallery, ready for images to search with.
+
+    Args:
+        model: where it lies, if elsewhere than when the gallery was made. engine: None for that of the gallery.
+
+    Raises:
+        GalleryError, EmbedderError, EngineError: it cannot be had.
+    """
+    about = gallery.about
+    if model is None and not Path(about.model).exists():
+        raise GalleryError(f"{about.model}, the model of {gallery.uri}, is not there; say --model where it lies now")
+    return open_model(model or about.model, about.made_by.part, device, precision, engine or about.engine)
 
 
 def search(image: str, embedder: Embedder, gallery: Gallery, k: int, where: Sequence[str]) -> list[Hit]:

@@ -52,6 +52,7 @@ class Block(nn.Module):
         self.attention = ChannelAttention(channels, reduction)
 
     def forward(self, maps: Tensor) -> Tensor:
+        # asked first: of a graph that is being exported the length must stay open
         if not torch.compiler.is_compiling() and maps.is_cpu and len(maps) == 1:
             return self._folded(maps)
         return F.relu(self.attention(self.convolution(maps)))

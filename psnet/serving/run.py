@@ -14,9 +14,8 @@ from typing import Any
 
 import uvicorn
 
-from psnet.embedder import Embedder
-from psnet.embedder.command import open_model
-from psnet.gallery import Gallery, GalleryError, open_gallery
+from psnet.gallery import open_gallery
+from psnet.gallery.command import model_of
 from psnet.serving.access import Access
 from psnet.serving.app import create_app
 from psnet.serving.errors import ServingError
@@ -70,7 +69,7 @@ def serve(
     access = Access(limits.per_minute, token, _hosts(address, token))
     with _listening(address) as listening:
         opened = open_gallery(gallery)
-        embedder = _model_of(opened, model, device, precision, engine)
+        embedder = model_of(opened, model, device, precision, engine)
         metrics = Metrics()
         service = Service(embedder, opened, Pictures(opened, limits, folders), limits, metrics.batches.observe)
         config = uvicorn.Config(
@@ -85,8 +84,8 @@ def serve(
         )
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        engine = f"engine {embedder.engine.name}"
-        log.info("%s, %s, %s images, at http://%s:%d", embedder.made_by, engine, f"{len(opened):,}", shown, port)
+        made_by, by = embedder.made_by, embedder.engine.name
+        log.info("%s, engine %s, %s images, at http://%s:%d", made_by, by, f"{len(opened):,}", shown, port)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # which uvicorn, having finished, raises again
         try:
             uvicorn.Server(config).run([listening])
@@ -147,10 +146,3 @@ def _places(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
     except OSError as error:
         raise ServingError(f"--host {host} is no address ({error.strerror}); give another") from error
     return [(family, where) for family, _, _, _, where in found]
-
-
-def _model_of(gallery: Gallery, model: str | None, device: str, precision: str, engine: str | None) -> Embedder:
-    about = gallery.about
-    if model is None and not Path(about.model).exists():
-        raise GalleryError(f"{about.model}, the model of {gallery.uri}, is not there; say --model where it lies now")
-    return open_model(model or about.model, about.made_by.part, device, precision, engine or about.engine)
