@@ -33,6 +33,7 @@ from psnet.precision import resolve_precision
 from psnet.processes import exit_as_shells_do, is_first
 from psnet.provenance import check_trained_images, notes_on_training
 from psnet.record import run_of
+from psnet.regions import RegionsError, check_installed
 from psnet.report import write_report
 from psnet.scoring import embeddings_of, notes_on_images
 from psnet.tasks import ReID, Task
@@ -67,6 +68,22 @@ def build_trainer(trainer: DictConfig, image_size: Sequence[int], **more: Any) -
     settings["precision"] = resolve_precision(settings["precision"], image_size)
     built: pl.Trainer = build({key: value for key, value in settings.items() if key not in more}, **more)
     return built
+
+
+def check_report(report: Mapping[str, Any]) -> None:
+    """What the page is asked to show, before anything is computed.
+
+    Raises:
+        SettingsError: a number is none, or what regions need is not installed.
+    """
+    for name, number in report.items():
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise SettingsError(f"report.{name}={number} must be a number from 0 on, of queries or images to show")
+    if report.get("regions"):
+        try:
+            check_installed()
+        except RegionsError as error:
+            raise SettingsError(f"report.regions={report['regions']}: {error}") from error
 
 
 def score(task: Task, manifest: Manifest, preprocess: Preprocess, cfg: DictConfig) -> Evaluation:
@@ -106,7 +123,9 @@ def evaluate_checkpoint(
 
     Raises:
         DataError: images to search for, or in, were trained on, and allow_trained_images is not set.
+        SettingsError: see `check_report`.
     """
+    check_report(cfg.report)
     content = read_checkpoint(checkpoint)
     meta = content["psnet"]
     dataset = scored_dataset(cfg, meta) if dataset is None else dataset

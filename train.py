@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
-from evaluate import build_retrieval, build_trainer, evaluate_checkpoint
+from evaluate import build_retrieval, build_trainer, check_report, evaluate_checkpoint
 from psnet.assembly import build_task, preprocess_of
 from psnet.callbacks import Average, Patience
 from psnet.checkpoint import CHECKPOINT, AtomicCheckpointIO, Begun, newest, read_begun, versions
@@ -143,6 +143,7 @@ def check(run: Run, model: Settings) -> None:
     """Build what each phase needs once, so that what cannot be built is known now and not after hours of the first."""
     if model.get("student_from_teacher") and not (model.get("teacher") or model.get("teacher_checkpoint")):
         raise SettingsError("model.student_from_teacher=true: there is no teacher; give one, or say =false")
+    check_report(run.cfg.report)
     phases = [model[need.phase] for need in NEEDED if not model.get(need.given) and model.get(need.phase)]
     shown = run.manifest.split("query") + run.manifest.split("gallery")
     for one in (*phases, model):

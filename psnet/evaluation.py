@@ -20,8 +20,9 @@ from psnet.data.manifest import Manifest
 from psnet.data.protocol import variants_of
 from psnet.findings import Findings, findings_of, shares
 from psnet.metrics import Interval, RestorationScore, Retrieval, chance, overall, summarise
-from psnet.pictures import choose_queries, choose_restorations, ranked_list, restorations, with_thumbnails
-from psnet.report import RateRow, Report, RestorationRow, Row, room_for_thumbnails
+from psnet.pictures import choose_queries, choose_restorations, explained, ranked_list, restorations, with_thumbnails
+from psnet.progress import shown
+from psnet.report import ExplainedQuery, RateRow, Report, RestorationRow, Row, room_for_thumbnails
 from psnet.report.terms import metric_value, term
 from psnet.tasks import Task
 
@@ -128,12 +129,17 @@ def report_of(
     images: EvalDataset,
     ranked_lists: int = 6,
     restored: int = 12,
+    regions: int = 0,
 ) -> Report:
     """The page on a trained task.
 
     Args:
         metrics, facts: `metrics_of`, `facts_of`. notes: what a reader must know. images: query and gallery.
-        ranked_lists: how many of each kind. restored: how many low images beside their restorations.
+        ranked_lists: how many of each kind. restored: how many low images beside their restorations. regions: of how
+            many queries of each kind to show which regions made the scores.
+
+    Raises:
+        RegionsError: regions are asked for, and Captum is not installed.
     """
     systems = [name for name in SYSTEMS if found.retrieval and name in metrics]
     intervals = {"trained": metrics.get("intervals", {})}
@@ -151,6 +157,7 @@ def report_of(
     if found.retrieval is None:
         return report
     report = replace(report, **_retrieval_parts(found, images, ranked_lists))
+    report = replace(report, regions=_regions(task, found.retrieval, images, regions))
     room = room_for_thumbnails(report)
     assert report.browser is not None
     return replace(report, browser=with_thumbnails(report.browser, images, room)) if room else report
@@ -173,6 +180,13 @@ def _retrieval_parts(found: Evaluation, images: EvalDataset, ranked_lists: int) 
         "ranked": {k: [ranked_list(retrieval, images, q) for q in chosen] for k, chosen in queries.items()},
         "browser": browser_of(retrieval, [row.path for row in images.rows], rates),
     }
+
+
+def _regions(task: Task, retrieval: Retrieval, images: EvalDataset, number: int) -> dict[str, list[ExplainedQuery]]:
+    chosen = choose_queries(retrieval, number)
+    results = (explained(task, retrieval, images, query) for queries in chosen.values() for query in queries)
+    made = shown(results, sum(map(len, chosen.values())), "regions of scores")
+    return {kind: [next(made) for _ in queries] for kind, queries in chosen.items()}
 
 
 def _retrieval_only(figures: Mapping[str, float]) -> dict[str, float]:

@@ -10,16 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from psnet.data.dataset import EvalDataset, as_unit
+from psnet.data.dataset import EvalDataset, as_unit, collate
 from psnet.data.draws import shuffled
 from psnet.data.images import Filter
 from psnet.metrics import Retrieval, psnr, ranked_gallery, ssim
+from psnet.regions import coloured, regions
 from psnet.report import (
     Browser,
     Crop,
     Entry,
+    ExplainedQuery,
     RankedList,
     RestorationExample,
+    Why,
     make_thumbnails,
 )
 from psnet.report.content import Pixels
@@ -57,6 +60,30 @@ def ranked_list(retrieval: Retrieval, images: EvalDataset, query: int, length: i
     return RankedList(crop, entries, ap=float(retrieval.results.ap[query]), first_hit=ranked.first_match)
 
 
+def explained(task: Task, retrieval: Retrieval, images: EvalDataset, query: int) -> ExplainedQuery:
+    """What made a query's score with the first of its ranking and, where that is another person, with its first match.
+
+    Args:
+        task: what the retrieval is of, in evaluation mode. images: query and gallery of that evaluation.
+
+    Raises:
+        RegionsError: Captum is not installed.
+    """
+    first_match = ranked_gallery(retrieval, query, 1).first_match or 1
+    ranked = ranked_gallery(retrieval, query, first_match)
+    number = int(retrieval.query.index[query])
+    whys = []
+    for place in sorted({0, first_match - 1}):
+        other = int(retrieval.gallery.index[ranked.index[place]])
+        both = (number, other)
+        seen = task.seen(as_unit(collate([images[i] for i in both]))).to(task.device)
+        maps = regions(task, seen[0], seen[1])
+        query_image, image = (_as_array(coloured(_shown(images, i), of)) for i, of in zip(both, maps, strict=True))
+        entry = Entry(Crop(image, _caption(images, other)), float(ranked.score[place]), bool(ranked.match[place]))
+        whys.append(Why(query_image, entry, place + 1))
+    return ExplainedQuery(_crop(images, number), whys)
+
+
 def with_thumbnails(browser: Browser, images: EvalDataset, budget: int) -> Browser:
     """The browser with a picture of each image in it, as the network's input, before any restoration.
 
@@ -64,7 +91,7 @@ def with_thumbnails(browser: Browser, images: EvalDataset, budget: int) -> Brows
         images: query and gallery of that evaluation. budget: bytes for all of them; see `room_for_thumbnails`.
     """
     height, width = images.images.preprocess.image_size
-    crops = (_shown_pixels(images, image.number) for image in browser.images)
+    crops = (_as_array(_shown(images, image.number)) for image in browser.images)
     return replace(browser, thumbnails=make_thumbnails(crops, len(browser.images), budget, height / width))
 
 
@@ -117,14 +144,18 @@ def pixels(image: Tensor) -> Pixels:
 
 def _crop(images: EvalDataset, index: int) -> Crop:
     """An image with its labels."""
+    return Crop(_as_array(_shown(images, index)), _caption(images, index))
+
+
+def _caption(images: EvalDataset, index: int) -> str:
     row = images.rows[index]
     camera = f", camera {row.camid}" if row.camid >= 0 else ""
-    return Crop(_shown_pixels(images, index), f"pid {row.pid}{camera}, {row.path}")
+    return f"pid {row.pid}{camera}, {row.path}"
 
 
-def _shown_pixels(images: EvalDataset, index: int) -> Pixels:
-    """An image as the network's input, before any restoration."""
-    return _as_array(images.images.low(images.rows[index], Filter.NEAREST))  # shows how few pixels there are
+def _shown(images: EvalDataset, index: int) -> Tensor:
+    """An image as the network's input, before any restoration, uint8 (3, H, W)."""
+    return images.images.low(images.rows[index], Filter.NEAREST)  # shows how few pixels there are
 
 
 def _as_array(image: Tensor) -> Pixels:

@@ -17,11 +17,14 @@ from psnet.data.dataset import EvalDataset, as_unit
 from psnet.data.images import Filter, to_pillow
 from psnet.data.manifest import Manifest
 from psnet.data.preprocess import Preprocess
+from psnet.embedder import Embedder
+from psnet.embedder.explain import explain
 from psnet.metrics import RetrievalMetric, psnr
 from psnet.models import VDSRCA
 from psnet.pictures import (
     choose_queries,
     choose_restorations,
+    explained,
     pixels,
     ranked_list,
     restorations,
@@ -94,6 +97,32 @@ def test_a_ranked_list_shows_its_images(images: EvalDataset):
     for entry in shown.entries:
         (number,) = [i for i, other in enumerate(images.rows) if other.path == entry.crop.caption.split(", ")[-1]]
         assert np.array_equal(entry.crop.image, pixels(as_unit(images[number]).low))  # gallery images are sharp
+
+
+def test_regions_are_those_of_the_first_image_and_of_the_first_match(images: EvalDataset, embedder: Embedder):
+    found = retrieval(images)
+    ranked = ranked_list(found, images, 0, length=3)
+    shown = explained(embedder.engine.task, found, images, 0)
+    assert np.array_equal(shown.query.image, ranked.query.image)
+    assert [(why.rank, why.entry.match) for why in shown.whys] == [(1, False), (3, True)]
+    for why in shown.whys:
+        entry = ranked.entries[why.rank - 1]
+        assert (why.entry.score, why.entry.crop.caption) == (entry.score, entry.crop.caption)
+        (other,) = [i for i, row in enumerate(images.rows) if row.path == entry.crop.caption.split(", ")[-1]]
+        for picture, plain, of in zip(
+            (why.query, why.entry.crop.image),
+            (ranked.query.image, entry.crop.image),
+            explain(embedder, images[0].low, images[other].low),
+            strict=True,
+        ):
+            share = 0.75 * of.numpy()[..., None]
+            by_hand = (1 - share) * plain + share * np.array([255, 70, 0])
+            assert np.abs(picture - by_hand).max() <= 1
+
+
+def test_a_right_answer_is_explained_once(images: EvalDataset, embedder: Embedder):
+    (why,) = explained(embedder.engine.task, retrieval(images), images, 1).whys
+    assert (why.rank, why.entry.match) == (1, True)
 
 
 def test_thumbnails_show_what_the_network_sees(images: EvalDataset) -> None:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from psnet.data.images import Filter, from_pillow, read_image, resize, to_pillow
+from psnet.data.images import Filter, read_image, resize, to_pillow
 from psnet.embedder import Embedder
 from psnet.embedder.explain import explain
 from psnet.gallery.picture import GAP, PAPER, checked, save
+from psnet.regions import coloured
 
 HEIGHT = 512
 """Of each image as shown, pixels."""
-
-STRONGEST = 0.75
-"""Share of the colour where a map is 1."""
-
-COLOUR = (255, 70, 0)
 
 
 def write_explanation(path: Path, embedder: Embedder, query: Path, match: Path) -> float:
@@ -57,7 +52,4 @@ def draw(images: list[Tensor], maps: tuple[Tensor, Tensor]) -> Image.Image:
 def _pair(image: Tensor, strength: Tensor) -> tuple[Image.Image, Image.Image]:
     size = (HEIGHT, max(1, round(HEIGHT * image.shape[2] / image.shape[1])))
     plain = resize(image, size, Filter.BILINEAR)
-    grey = from_pillow(Image.fromarray((strength.numpy() * 255).round().astype(np.uint8)).convert("RGB"))
-    share = STRONGEST * resize(grey, size, Filter.BILINEAR)[:1].float() / 255
-    colour = share.new_tensor(COLOUR).view(3, 1, 1)
-    return to_pillow(plain), to_pillow(((1 - share) * plain + share * colour).round().byte())
+    return to_pillow(plain), to_pillow(coloured(plain, strength))

@@ -5,6 +5,7 @@ from psnet.report.content import (
     Band,
     Crop,
     Entry,
+    ExplainedQuery,
     GroupRow,
     RankedList,
     RateRow,
@@ -13,6 +14,7 @@ from psnet.report.content import (
     RestorationRow,
     Roc,
     Row,
+    Why,
 )
 from psnet.report.page import render, room_for_thumbnails, write_report
 from psnet.report.thumbnails import make_thumbnails
@@ -25,6 +27,7 @@ __all__ = [
     "Browser",
     "Crop",
     "Entry",
+    "ExplainedQuery",
     "GroupRow",
     "RankedList",
     "RateRow",
@@ -35,6 +38,7 @@ __all__ = [
     "Row",
     "Sheet",
     "Thumbnails",
+    "Why",
     "make_thumbnails",
     "render",
     "room_for_thumbnails",

@@ -130,6 +130,27 @@ class RankedList:
 
 
 @dataclass(frozen=True, eq=False)
+class Why:
+    """Two images with the regions in colour that made their score. query: the query's. entry: the gallery image's, with
+    its score. rank: its place in the ranking, from 1."""
+
+    query: Pixels
+    entry: Entry
+    rank: int
+
+    def __post_init__(self) -> None:
+        check_pixels(self.query, f"the query beside {self.entry.crop.caption!r}")
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainedQuery:
+    """A query as it is, and with some gallery images of its ranking what made each score."""
+
+    query: Crop
+    whys: Sequence[Why]
+
+
+@dataclass(frozen=True, eq=False)
 class RestorationExample:
     """One image in the three or four forms that are compared.
 
@@ -189,9 +210,10 @@ class Report:
     roc: curves by name. per_rate: table and bars. groups: likewise, by the name of what they are grouped by
     ("camera"), in the order to be shown. ap: average precision of each query that has a match, 0..1, of the
     reported system; its histogram is drawn.
-    ranked: lists by label; "best", "worst" and "random" are explained on the page. browser: every query, to go
-    through; it alone needs JavaScript. score_name: what Entry.score is. notes: what a reader must know to read the
-    figures rightly (queries without a match, skipped files, "single-shot, mean of 100 draws").
+    ranked: lists by label; "best", "worst" and "random" are explained on the page. regions: likewise by label, what
+    made scores. browser: every query, to go through; it alone needs JavaScript. score_name: what Entry.score is.
+    notes: what a reader must know to read the figures rightly (queries without a match, skipped files, "single-shot,
+    mean of 100 draws").
 
     Raises:
         ValueError: a band without its curve or of another length, or an AP outside 0..1.
@@ -209,6 +231,7 @@ class Report:
     groups: Mapping[str, Sequence[GroupRow]] = field(default_factory=dict)
     ap: Sequence[float] = ()
     ranked: Mapping[str, Sequence[RankedList]] = field(default_factory=dict)
+    regions: Mapping[str, Sequence[ExplainedQuery]] = field(default_factory=dict)
     browser: Browser | None = None
     score_name: str = "cosine similarity"
     restoration: Sequence[RestorationExample] = ()

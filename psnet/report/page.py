@@ -64,6 +64,7 @@ def render(report: Report) -> str:
         browse_json=Markup(browse.browse_json(report.browser)) if report.browser else "",
         thumbnail_sizes=browse.thumbnail_sizes(report.browser) if report.browser else "",
         ranked=_in_order(report.ranked),
+        regions=_in_order(report.regions),
         rate_rows=list(report.restoration_table),
         mean=mean_restoration(report.restoration_table),
     )
@@ -108,6 +109,7 @@ def _contents(report: Report, groups: Sequence[GroupSection]) -> list[tuple[str,
         ("ap", "Average precision", report.ap),
         ("roc", "ROC curve", report.roc),
         ("ranked", "Ranked lists", any(report.ranked.values())),
+        ("regions", "Regions", any(report.regions.values())),
         ("browse", "Query by query", report.browser),
         ("restoration", "Restoration", report.restoration or report.restoration_table),
         ("facts", "What was run", report.facts),
@@ -154,11 +156,11 @@ def mean_restoration(rows: Sequence[RestorationRow]) -> RestorationRow | None:
     return RestorationRow(None, count, *(mean(name) for name in figures))
 
 
-def _in_order(ranked: Mapping[str, Sequence[object]]) -> dict[str, Sequence[object]]:
-    """Best, worst, random, then the others as given; labels without a list are left out."""
-    labels = [label for label in terms.RANKED_LABELS if label in ranked]
-    labels += [label for label in ranked if label not in labels]
-    return {label: ranked[label] for label in labels if ranked[label]}
+def _in_order(labelled: Mapping[str, Sequence[object]]) -> dict[str, Sequence[object]]:
+    """Best, worst, random, then the others as given; labels with nothing are left out."""
+    labels = [label for label in terms.RANKED_LABELS if label in labelled]
+    labels += [label for label in labelled if label not in labels]
+    return {label: labelled[label] for label in labels if labelled[label]}
 
 
 def _difference(new: float | None, old: float | None, places: int) -> str:

@@ -50,12 +50,21 @@ def test_a_loss_that_diverges(world: World):
         (["model.triplet_pooled=maybe"], SettingsError, r"ReID: triplet_pooled='maybe' must be true or false"),
         (["dataset.source.camera_rule=yess"], SettingsError, r"camera_rule='yess' must be true or false"),
         (["model.recipe.rates_anew=2"], SettingsError, r"Recipe: rates_anew=2 must be true or false"),
+        (["report.regions=-1"], SettingsError, r"report\.regions=-1 must be a number from 0 on"),
+        (["report.restored=all"], SettingsError, r"report\.restored=all must be a number from 0 on"),
     ],
 )
 def test_wrong_settings(world: World, overrides: list[str], error: type[Exception], message: str):
     with pytest.raises(error, match=message):
         main_job.train(world.compose("wrong", "hrnet_reid_small", *overrides))
     assert wandb.run is None
+    assert not (world.folder / "wrong" / "last.ckpt").exists()
+
+
+def test_regions_want_captum_before_anything_is_trained(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "captum.attr", None)
+    with pytest.raises(SettingsError, match=r"report\.regions=2: explaining needs Captum; install it with pip install"):
+        main_job.train(world.compose("wrong", "hrnet_reid_small", "report.regions=2"))
     assert not (world.folder / "wrong" / "last.ckpt").exists()
 
 

@@ -60,7 +60,8 @@ def test_the_checkpoint_holds_the_student_only(whole: Ran):
 def test_evaluation_agrees_with_training(whole: Ran, world: World):
     shutil.move(world.folder / "phases", world.folder / "away")  # nothing of the teacher is needed
     try:
-        cfg = composed("checkpoint=unused", "loader.workers=0", "loader.eval_batch_size=64", job="evaluate")
+        loading = ("loader.workers=0", "loader.eval_batch_size=64")
+        cfg = composed("checkpoint=unused", *loading, "report.regions=1", job="evaluate")
         again = evaluate_checkpoint(whole.folder / "last.ckpt", cfg, world.folder / "evaluated")
     finally:
         shutil.move(world.folder / "away", world.folder / "phases")
@@ -71,6 +72,8 @@ def test_evaluation_agrees_with_training(whole: Ran, world: World):
     for content in (first, second):
         del content["run"]["finished"]
     assert first == second
+    assert 'id="regions"' in (folders[1] / "report.html").read_text()
+    assert 'id="regions"' not in (folders[0] / "report.html").read_text()  # nobody asked
     last = {name: values[-1] for name, values in logged(whole.folder).items()}
     for name in ("rank1", "mAP", "psnr_restored"):
         assert last[f"val/{name}"] == pytest.approx(whole.metrics[name], abs=1e-6)

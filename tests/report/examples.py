@@ -18,6 +18,7 @@ from psnet.report import (
     Browser,
     Crop,
     Entry,
+    ExplainedQuery,
     GroupRow,
     RankedList,
     RateRow,
@@ -26,6 +27,7 @@ from psnet.report import (
     RestorationRow,
     Roc,
     Row,
+    Why,
     make_thumbnails,
 )
 from psnet.report.content import Pixels
@@ -102,6 +104,13 @@ def ranked_list(label: str, entries: int = 10, hit: int = 2, size: tuple[int, in
     )
 
 
+def explained(label: str) -> ExplainedQuery:
+    """A query whose first image is another person, and whose first match comes third."""
+    entries = {rank: Entry(Crop(picture(64, 32, 9 + rank), f"{label} {rank}"), 0.8, rank == 3) for rank in (1, 3)}
+    whys = [Why(picture(64, 32, rank), entry, rank) for rank, entry in entries.items()]
+    return ExplainedQuery(Crop(picture(32, 16), f"query of {label}"), whys)
+
+
 def example(caption: str = "pid 7") -> RestorationExample:
     return RestorationExample(
         low=picture(16, 8, 1), bicubic=picture(64, 32, 2),
@@ -164,6 +173,7 @@ def full_report() -> Report:
         ap=[0.25, 0.75, 1.0],
         browser=browser(),
         ranked={label: [ranked_list(label)] for label in ("random", "best", "worst")},
+        regions={"worst": [explained("regions")]},
         restoration=[example()],
         restoration_table=[
             RestorationRow(2, 10, 25.31, 27.02, 0.801, 0.843),

@@ -56,11 +56,11 @@ def test_it_is_well_formed(full: Report) -> None:
 
 def test_content_comes_first(full: Report) -> None:
     assert sections(render(full)) == [
-        "result", "cmc", "rates", "group-1", "ap", "roc", "ranked", "browse", "restoration", "facts",
+        "result", "cmc", "rates", "group-1", "ap", "roc", "ranked", "regions", "browse", "restoration", "facts",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("gone", ["", "summary", "cmc", "groups", "ranked", "browser", "facts"])
+@pytest.mark.parametrize("gone", ["", "summary", "cmc", "groups", "ranked", "regions", "browser", "facts"])
 def test_contents_lead_to_the_sections_that_are_there(full: Report, gone: str) -> None:
     changes: dict[str, Any] = {gone: type(getattr(full, gone))() if gone != "browser" else None} if gone else {}
     if gone == "cmc":
@@ -156,8 +156,8 @@ def test_mean_restoration_weighs_by_images() -> None:
 
 
 def test_lists_are_labelled_and_in_order(full: Report) -> None:
-    report = replace(full, ranked={"chosen by hand": [ranked_list("hand")], **full.ranked, "empty": []})
-    text = render(report)
+    lists = {"chosen by hand": [ranked_list("hand")], **full.ranked, "empty": []}
+    text = render(replace(full, ranked=lists, regions={}))
     heads = [part.split("</h3>")[0].strip() for part in text.split("<h3>")[1:]]
     assert heads == ["best", "worst", "random", "chosen by hand"]
     assert [a["alt"] for a in read_page(text).attributes("img") if "query" in (a["alt"] or "")] == [
@@ -166,7 +166,7 @@ def test_lists_are_labelled_and_in_order(full: Report) -> None:
 
 
 def test_right_and_wrong_are_marked_by_shape_and_word(full: Report) -> None:
-    page = read_page(render(replace(full, ranked={"best": [ranked_list("best", hit=3)]}, browser=None)))
+    page = read_page(render(replace(full, ranked={"best": [ranked_list("best", hit=3)]}, regions={}, browser=None)))
     verdicts = [a["class"] for a in page.attributes("li") if a.get("class")]
     assert verdicts == ["wrong", "wrong", "right"] + ["wrong"] * 7
     marks = [a["href"] for a in page.attributes("use")][2:]  # the first two are the key
@@ -175,9 +175,27 @@ def test_right_and_wrong_are_marked_by_shape_and_word(full: Report) -> None:
     assert [alt.split(":")[0] for alt in alts] == verdicts
 
 
+def test_regions_show_both_images_of_each_pair(full: Report) -> None:
+    text = render(replace(full, ranked={}, restoration=[], browser=None))
+    explained = full.regions["worst"][0]
+    page = read_page(text)
+    found = page.attributes("img")
+    pictures = [explained.query.image]
+    for why in explained.whys:
+        pictures += [why.query, why.entry.crop.image]
+    assert [a["alt"] for a in found] == [
+        "query: query of regions", "query: query of regions", "wrong: regions 1",
+        "query: query of regions", "right: regions 3",
+    ]  # fmt: skip
+    for attributes, picture in zip(found, pictures, strict=True):
+        assert np.array_equal(decode(attributes["src"]), picture)
+    assert [a["class"] for a in page.attributes("li") if a.get("class")] == ["wrong", "right"]
+    assert "Grad-CAM of the cosine similarity" in page.words()
+
+
 def test_images_come_back(full: Report) -> None:
     found = read_page(render(full)).attributes("img")
-    assert len(found) == 3 * 11 + 4
+    assert len(found) == 3 * 11 + 5 + 4
     for attributes in found:
         assert decode(attributes["src"]).shape[:2] == (
             int(attributes["height"] or 0),
