@@ -147,12 +147,31 @@ def kill(run: Run, process: subprocess.Popen[bytes], number: int, begun: float) 
     return True
 
 
+def kill_runs(unbroken: Run, lasts: float, number: int, seed: int) -> int:
+    """Kill runs beside one that had no break and lasted so many seconds; how many ended otherwise."""
+    draw, kills, runs, wrong = random.Random(seed), 0, 0, 0
+    while kills < number:
+        runs, run = runs + 1, Run(unbroken.folder.parent / f"killed{runs + 1}")
+        process, begun = run.start(), time.perf_counter()
+        while kills < number and lives_for(process, draw.uniform(0, LIFE * lasts)):
+            if not kill(run, process, kills + 1, begun):
+                break
+            kills += 1
+            process, begun = run.start(), time.perf_counter()
+        if process.wait():
+            sys.exit(run.output)
+        found = list(differences(run, unbroken))
+        wrong += bool(found)
+        print(f"run {runs} ended: {'; '.join(found) or 'as the one without a break, bit for bit'}", flush=True)
+    print(f"{kills} kills in {runs} runs, of which {wrong} ended otherwise than they should")
+    return wrong
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    draw = random.Random(given.seed)
     print(machine(), f"{given.kills} kills, seed {given.seed}", sep="\n")
     with tempfile.TemporaryDirectory() as place:
         unbroken, begun = Run(Path(place) / "unbroken"), time.perf_counter()
@@ -160,23 +179,8 @@ def main() -> None:
             sys.exit(unbroken.output)
         lasts = time.perf_counter() - begun
         print(f"without a break: {lasts:.0f} s", flush=True)
-        kills, runs, wrong = 0, 0, 0
-        while kills < given.kills:
-            runs, run = runs + 1, Run(Path(place) / f"killed{runs + 1}")
-            process, begun = run.start(), time.perf_counter()
-            while kills < given.kills and lives_for(process, draw.uniform(0, LIFE * lasts)):
-                if not kill(run, process, kills + 1, begun):
-                    break
-                kills += 1
-                process, begun = run.start(), time.perf_counter()
-            if process.wait():
-                sys.exit(run.output)
-            found = list(differences(run, unbroken))
-            wrong += bool(found)
-            print(f"run {runs} ended: {'; '.join(found) or 'as the one without a break, bit for bit'}", flush=True)
-    print(f"{kills} kills in {runs} runs, of which {wrong} ended otherwise than they should")
-    if wrong:
-        sys.exit(1)
+        if kill_runs(unbroken, lasts, given.kills, given.seed):
+            sys.exit(1)
 
 
 if __name__ == "__main__":

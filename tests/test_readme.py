@@ -49,7 +49,6 @@ NOT_RUN = {
 }
 BETWEEN = [name for name in FORMS if name not in ("plain", DEFAULT)]
 SMALL = {
-    "benchmarks.crashes": ["--kills", "1"],
     "benchmarks.galleries": ["--images", "300", "--queries", "3", "--kills", "0", "--engines", "lance"],
     "benchmarks.loading": ["--batches", "1", "--rounds", "1"],
     "benchmarks.training": ["--model", "ps_hrnet_demo", "--rounds", "1", "--losses", "1", "--without", *BETWEEN],
@@ -82,7 +81,9 @@ PSNET = [words[1:] for words in COMMANDS if words[0] == "psnet" and not ELSEWHER
 USES_A_MODEL = ("embed", "index", "search", "gallery", "calibrate", "compare", "export")
 MODULES = list({words[2]: words[2:] for words in reversed(COMMANDS) if words[:2] == ["python", "-m"]}.values())
 """One command of each; the others ask for other sizes, and here all are small."""
-MODULES = [words for words in MODULES if words[0] not in ("benchmarks.engines", "benchmarks.serving")]  # run there too
+RUN_IN_THEIR_ROOMS = ("benchmarks.engines", "benchmarks.serving", "benchmarks.crashes")
+"""In tests/engines, tests/serving and tests/job, which have what they need."""
+MODULES = [words for words in MODULES if words[0] not in RUN_IN_THEIR_ROOMS]
 EVALUATE = [words[2:] for words in COMMANDS if words[:2] == ["python", "evaluate.py"]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,11 +35,7 @@ def write_int8(onnx: Path, file: Path, images: Sequence[Item], load: Callable[[I
         onnx, file: as of `write_openvino`. images: something for each image. load: of it, to a batch of one as
             the graph takes it; called for one after the other, so that they need not all be in memory.
     """
-    openvino = _openvino()
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # NNCF's import asks for CUDA's compiler
-    import nncf
-
-    nncf.set_log_level(logging.ERROR)
+    openvino, nncf = _openvino(), _nncf()
     model = openvino.Core().read_model(onnx)
     kept = nncf.IgnoredScope(names=[op.get_friendly_name() for op in model.get_ops() if _is_of_maps(op)])
     preset = nncf.QuantizationPreset.MIXED
@@ -86,6 +83,16 @@ def _openvino() -> Any:
     except ImportError as error:
         raise EngineError("OpenVINO is not installed; install it with pip install -e '.[openvino]'") from error
     return openvino
+
+
+def _nncf() -> Any:
+    """NNCF, which would otherwise tell Google Analytics each time it is used; so it is told that this is a test."""
+    os.environ["NNCF_CI"] = "1"
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # its import asks for CUDA's compiler
+    import nncf
+
+    nncf.set_log_level(logging.ERROR)
+    return nncf
 
 
 def _is_of_maps(op: Any) -> bool:

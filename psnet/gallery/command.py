@@ -113,7 +113,9 @@ def print_hits(hits: Sequence[Hit], threshold: Threshold | None, console: Consol
         answer = [("yes" if threshold.decide(hit.score).same else "no")] if threshold else []
         table.add_row(str(number), f"{hit.score:.4f}", *answer, hit.path, *(str(hit.columns[name]) for name in shown))
     console.print(table, markup=False)
-    if threshold is not None:
+    if threshold is None:
+        console.print("no yes or no, as this model has no threshold; psnet calibrate finds one", highlight=False)
+    else:
         console.print(f"yes from {threshold.value:.4f} on, which {threshold.found}", highlight=False)
 
 

@@ -7,6 +7,8 @@ import logging
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -31,6 +33,7 @@ from psnet.engines.kept import FILES, digests_of, keep, read_kept
 from psnet.gallery import GalleryError, open_gallery
 from psnet.gallery.gallery import About
 from tests.checkpoints import write_checkpoint
+from tests.engines.conftest import QUICK
 
 FORMS = ("onnx", "openvino", "int8", "pt2")
 
@@ -150,7 +153,7 @@ def test_what_int8_costs_is_what_psnet_score_says(
 
 def test_engines_of_other_weights_do_not_stay(copied: Path, tiny: Manifest, tmp_path: Path, caplog):  # type: ignore[no-untyped-def]
     """Whoever opens model.onnx by itself would have the old ones."""
-    other = write_checkpoint(tmp_path / "other.ckpt", tiny, "ps_hrnet_demo", seed=1)
+    other = write_checkpoint(tmp_path / "other.ckpt", tiny, "ps_hrnet_demo", QUICK, seed=1)
     with caplog.at_level(logging.WARNING, "psnet"):
         main(["export", str(other), str(copied)])
     assert "engines of other weights are removed: model.onnx, openvino.xml" in caplog.text
@@ -233,6 +236,19 @@ def test_a_file_of_another_version_is_told_in_a_line(copied: Path, embedder: Emb
     with pytest.raises(EngineError, match=rf"{FILES[engine][0]} cannot be opened here \(.*\); make it again"):
         Embedder.from_pretrained(copied, engine=engine)
     assert Embedder.from_pretrained(copied, engine="auto").engine.name != engine
+
+
+def test_nncf_does_not_tell_google_of_each_export():
+    """In a process of its own: under pytest NNCF holds its tongue anyway."""
+    code = """if True:
+        import unittest.mock
+        from psnet.engines.openvino_file import _nncf
+        _nncf()
+        from nncf.telemetry.wrapper import telemetry
+        assert isinstance(telemetry, unittest.mock.MagicMock), telemetry
+    """
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_what_is_not_there(checkpoint: Path, exported: Path):

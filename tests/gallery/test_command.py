@@ -47,6 +47,7 @@ def test_conditions(gallery: str, crops: Path, capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     assert "cam1" in out
     assert "cam0" not in out
+    assert "no yes or no, as this model has no threshold" in out
     assert len([line for line in out.splitlines() if "│" in line]) == 3  # 3, 5 and 7
 
 
@@ -72,6 +73,7 @@ def test_answers_of_a_threshold(
     out = capsys.readouterr().out
     assert "same person" in out
     assert "false and " in out
+    assert "no threshold" not in out
     rows = [line.split("│") for line in out.splitlines() if "│" in line]
     value = Embedder.from_checkpoint(copy).threshold.value  # type: ignore[union-attr]
     assert all(

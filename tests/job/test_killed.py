@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from benchmarks.crashes import Run, differences
+from benchmarks.crashes import Run, differences, kill_runs
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def heard() -> Iterator[None]:
+    """A shell's background jobs are deaf to Ctrl-C, and so would be the processes that are started here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +65,13 @@ def test_the_end_is_the_same(unbroken: Run):
     assert "Traceback" not in run.output
     assert not run.writes  # what was half written is gone
     assert list(differences(run, unbroken)) == []
+
+
+def test_the_benchmark(unbroken: Run, capsys: pytest.CaptureFixture[str]):
+    assert kill_runs(unbroken, lasts=20, number=1, seed=0) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"kill  1 after .* s: \w+, \d+ epochs kept", printed)
+    assert printed.endswith("1 kills in 1 runs, of which 0 ended otherwise than they should\n")
 
 
 def spoil_weights(run: Run) -> None:

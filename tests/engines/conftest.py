@@ -1,0 +1,24 @@
+"""A model whose forms are made in seconds: PS-HRNet with a ResNet-18 in the place of HRNet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import psnet
+from psnet.data.manifest import Manifest
+from psnet.embedder import Embedder
+from tests.checkpoints import write_checkpoint
+
+QUICK = "model.reid.backbone=resnet18"
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tiny: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("quick") / "last.ckpt", tiny, "ps_hrnet_demo", QUICK)
+
+
+@pytest.fixture(scope="session")
+def embedder(checkpoint: Path) -> Embedder:
+    return psnet.Embedder.from_checkpoint(checkpoint, precision="32-true")
