@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,8 +24,7 @@ PRECISIONS = {"32-true": "f32", "bf16-mixed": "bf16"}
 
 def write_openvino(onnx: Path, file: Path) -> None:
     """Args: onnx: a graph in ONNX. file: .xml; the weights lie beside it as .bin."""
-    openvino = _openvino()
-    openvino.save_model(openvino.Core().read_model(onnx), file, compress_to_fp16=False)
+    _openvino().save_model(_core().read_model(onnx), file, compress_to_fp16=False)
 
 
 def write_int8(onnx: Path, file: Path, images: Sequence[Item], load: Callable[[Item], NDArray[np.generic]]) -> None:
@@ -35,12 +35,11 @@ def write_int8(onnx: Path, file: Path, images: Sequence[Item], load: Callable[[I
         onnx, file: as of `write_openvino`. images: something for each image. load: of it, to a batch of one as
             the graph takes it; called for one after the other, so that they need not all be in memory.
     """
-    openvino, nncf = _openvino(), _nncf()
-    model = openvino.Core().read_model(onnx)
+    nncf, model = _nncf(), _core().read_model(onnx)
     kept = nncf.IgnoredScope(names=[op.get_friendly_name() for op in model.get_ops() if _is_of_maps(op)])
     preset = nncf.QuantizationPreset.MIXED
     found = nncf.quantize(model, nncf.Dataset(images, load), preset=preset, subset_size=len(images), ignored_scope=kept)
-    openvino.save_model(found, file)
+    _openvino().save_model(found, file)
 
 
 def open_int8(file: Path, device: str, precision: str, inside: bool) -> ExportedEngine:
@@ -61,10 +60,9 @@ def open_openvino(file: Path, device: str, precision: str, inside: bool, name: s
         raise EngineError(f"device={device!r}: OpenVINO runs on the processor here; give cpu, or auto")
     if precision not in ("auto", *PRECISIONS):
         raise EngineError(f"precision={precision!r} must be auto or one of {', '.join(PRECISIONS)} for OpenVINO")
-    core = _openvino().Core()
     threads = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
     hint = {} if precision == "auto" else {"INFERENCE_PRECISION_HINT": PRECISIONS[precision]}
-    compiled: Any = core.compile_model(core.read_model(file), "CPU", threads | hint)
+    compiled: Any = _core().compile_model(_core().read_model(file), "CPU", threads | hint)
     chosen = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     names = {value: name for name, value in PRECISIONS.items()}
 
@@ -75,6 +73,13 @@ def open_openvino(file: Path, device: str, precision: str, inside: bool, name: s
             return [output.copy() for output in compiled(images).to_tuple()]
 
     return ExportedEngine(name, run, names.get(chosen, chosen), inside)
+
+
+@cache
+def _core() -> Any:
+    """One for the whole process, which is never let go: each brings a stack of its own for signals, and the second to
+    go (of OpenVINO 2026.4) puts that of the first back, which is gone, so that the next signal would be the end."""
+    return _openvino().Core()
 
 
 def _openvino() -> Any:

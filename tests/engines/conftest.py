@@ -1,4 +1,4 @@
-"""A model whose forms are made in seconds: PS-HRNet with a ResNet-18 in the place of HRNet."""
+"""A model whose forms are made in seconds and take little room: PS-HRNet with timm's smallest ResNet for HRNet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psnet.data.manifest import Manifest
 from psnet.embedder import Embedder
 from tests.checkpoints import write_checkpoint
 
-QUICK = "model.reid.backbone=resnet18"
+QUICK = "model.reid.backbone=test_resnet"
 
 
 @pytest.fixture(scope="session")

@@ -238,6 +238,26 @@ def test_a_file_of_another_version_is_told_in_a_line(copied: Path, embedder: Emb
     assert Embedder.from_pretrained(copied, engine="auto").engine.name != engine
 
 
+def test_signals_are_heard_after_models_that_are_gone(exported: Path):
+    """Ctrl-C, and a child that ends, would end the process with a segmentation fault, and no word of why."""
+    code = """if True:
+        import gc, signal, sys
+        from pathlib import Path
+        from psnet.engines.openvino_file import open_openvino
+
+        one, two = (open_openvino(Path(sys.argv[1]), "cpu", "auto", True) for _ in range(2))
+        del one
+        gc.collect()
+        del two
+        gc.collect()
+        signal.signal(signal.SIGUSR1, lambda *_: print("heard"))
+        signal.raise_signal(signal.SIGUSR1)
+    """
+    command = [sys.executable, "-c", code, str(exported / "openvino.xml")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "heard\n"), ran.stderr
+
+
 def test_nncf_does_not_tell_google_of_each_export():
     """In a process of its own: under pytest NNCF holds its tongue anyway."""
     code = """if True:
