@@ -33,7 +33,7 @@ from psnet.precision import resolve_precision
 from psnet.processes import exit_as_shells_do, is_first
 from psnet.provenance import check_trained_images, notes_on_training
 from psnet.record import run_of
-from psnet.regions import RegionsError, check_installed
+from psnet.regions import RegionsError, check_explainable
 from psnet.report import write_report
 from psnet.scoring import embeddings_of, notes_on_images
 from psnet.tasks import ReID, Task
@@ -70,18 +70,18 @@ def build_trainer(trainer: DictConfig, image_size: Sequence[int], **more: Any) -
     return built
 
 
-def check_report(report: Mapping[str, Any]) -> None:
-    """What the page is asked to show, before anything is computed.
+def check_report(report: Mapping[str, Any], task: Task) -> None:
+    """What the page is asked to show of a task, before anything is computed.
 
     Raises:
-        SettingsError: a number is none, or what regions need is not installed.
+        SettingsError: a number is none, or the task's scores cannot be explained.
     """
     for name, number in report.items():
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             raise SettingsError(f"report.{name}={number} must be a number from 0 on, of queries or images to show")
     if report.get("regions"):
         try:
-            check_installed()
+            check_explainable(task)
         except RegionsError as error:
             raise SettingsError(f"report.regions={report['regions']}: {error}") from error
 
@@ -125,7 +125,6 @@ def evaluate_checkpoint(
         DataError: images to search for, or in, were trained on, and allow_trained_images is not set.
         SettingsError: see `check_report`.
     """
-    check_report(cfg.report)
     content = read_checkpoint(checkpoint)
     meta = content["psnet"]
     dataset = scored_dataset(cfg, meta) if dataset is None else dataset
@@ -136,6 +135,7 @@ def evaluate_checkpoint(
 
     pl.seed_everything(meta["seed"], workers=True, verbose=False)
     task = build_task(model, None, build_retrieval(dataset, manifest))
+    check_report(cfg.report, task)
     untrained = score(task, manifest, preprocess, cfg) if cfg.untrained else None
     task.load_state_dict(content["state_dict"])
     trained = score(task, manifest, preprocess, cfg)

@@ -143,7 +143,6 @@ def check(run: Run, model: Settings) -> None:
     """Build what each phase needs once, so that what cannot be built is known now and not after hours of the first."""
     if model.get("student_from_teacher") and not (model.get("teacher") or model.get("teacher_checkpoint")):
         raise SettingsError("model.student_from_teacher=true: there is no teacher; give one, or say =false")
-    check_report(run.cfg.report)
     phases = [model[need.phase] for need in NEEDED if not model.get(need.given) and model.get(need.phase)]
     shown = run.manifest.split("query") + run.manifest.split("gallery")
     for one in (*phases, model):
@@ -157,6 +156,7 @@ def check(run: Run, model: Settings) -> None:
             task.configure_optimizers()
         except (ValueError, TypeError) as error:
             raise SettingsError(f"model.recipe.optimizer: {error}") from error
+    check_report(run.cfg.report, task)
 
 
 def build_parts(run: Run, model: Settings) -> dict[str, Any]:

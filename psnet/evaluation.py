@@ -139,7 +139,7 @@ def report_of(
             many queries of each kind to show which regions made the scores.
 
     Raises:
-        RegionsError: regions are asked for, and Captum is not installed.
+        RegionsError: regions are asked for, and cannot be had; see `check_explainable`.
     """
     systems = [name for name in SYSTEMS if found.retrieval and name in metrics]
     intervals = {"trained": metrics.get("intervals", {})}
@@ -183,10 +183,12 @@ def _retrieval_parts(found: Evaluation, images: EvalDataset, ranked_lists: int) 
 
 
 def _regions(task: Task, retrieval: Retrieval, images: EvalDataset, number: int) -> dict[str, list[ExplainedQuery]]:
+    """Of so many queries of each kind; one that is of several is explained once."""
     chosen = choose_queries(retrieval, number)
-    results = (explained(task, retrieval, images, query) for queries in chosen.values() for query in queries)
-    made = shown(results, sum(map(len, chosen.values())), "regions of scores")
-    return {kind: [next(made) for _ in queries] for kind, queries in chosen.items()}
+    different = list(dict.fromkeys(query for queries in chosen.values() for query in queries))
+    results = (explained(task, retrieval, images, query) for query in different)
+    made = dict(zip(different, list(shown(results, len(different), "regions of scores")), strict=True))
+    return {kind: [made[query] for query in queries] for kind, queries in chosen.items()}
 
 
 def _retrieval_only(figures: Mapping[str, float]) -> dict[str, float]:

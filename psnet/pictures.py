@@ -14,15 +14,15 @@ from psnet.data.dataset import EvalDataset, as_unit, collate
 from psnet.data.draws import shuffled
 from psnet.data.images import Filter
 from psnet.metrics import Retrieval, psnr, ranked_gallery, ssim
-from psnet.regions import coloured, regions
+from psnet.regions import coloured, regions_of_score
 from psnet.report import (
     Browser,
     Crop,
     Entry,
+    ExplainedPair,
     ExplainedQuery,
     RankedList,
     RestorationExample,
-    Why,
     make_thumbnails,
 )
 from psnet.report.content import Pixels
@@ -63,25 +63,27 @@ def ranked_list(retrieval: Retrieval, images: EvalDataset, query: int, length: i
 def explained(task: Task, retrieval: Retrieval, images: EvalDataset, query: int) -> ExplainedQuery:
     """What made a query's score with the first of its ranking and, where that is another person, with its first match.
 
+    The images are coloured as the network is shown them, before any restoration.
+
     Args:
         task: what the retrieval is of, in evaluation mode. images: query and gallery of that evaluation.
 
     Raises:
-        RegionsError: Captum is not installed.
+        RegionsError: see `check_explainable`.
     """
     first_match = ranked_gallery(retrieval, query, 1).first_match or 1
     ranked = ranked_gallery(retrieval, query, first_match)
     number = int(retrieval.query.index[query])
-    whys = []
+    pairs = []
     for place in sorted({0, first_match - 1}):
         other = int(retrieval.gallery.index[ranked.index[place]])
-        both = (number, other)
-        seen = task.seen(as_unit(collate([images[i] for i in both]))).to(task.device)
-        maps = regions(task, seen[0], seen[1])
-        query_image, image = (_as_array(coloured(_shown(images, i), of)) for i, of in zip(both, maps, strict=True))
-        entry = Entry(Crop(image, _caption(images, other)), float(ranked.score[place]), bool(ranked.match[place]))
-        whys.append(Why(query_image, entry, place + 1))
-    return ExplainedQuery(_crop(images, number), whys)
+        batch = collate([images[number], images[other]])
+        inputs = task.seen(as_unit(batch)).to(task.device)
+        maps = regions_of_score(task, inputs[0], inputs[1])
+        mine, its = (_as_array(coloured(image, of)) for image, of in zip(task.seen(batch), maps, strict=True))
+        entry = Entry(Crop(its, _caption(images, other)), float(ranked.score[place]), bool(ranked.match[place]))
+        pairs.append(ExplainedPair(mine, entry, place + 1))
+    return ExplainedQuery(_crop(images, number), pairs)
 
 
 def with_thumbnails(browser: Browser, images: EvalDataset, budget: int) -> Browser:

@@ -30,7 +30,9 @@ from psnet.pictures import (
     restorations,
     with_thumbnails,
 )
-from psnet.tasks import SuperResolution, Task
+from psnet.regions import regions_of_score
+from psnet.report import Entry
+from psnet.tasks import ReID, SuperResolution, Task
 
 SIZE = (64, 32)
 
@@ -104,25 +106,41 @@ def test_regions_are_those_of_the_first_image_and_of_the_first_match(images: Eva
     ranked = ranked_list(found, images, 0, length=3)
     shown = explained(embedder.engine.task, found, images, 0)
     assert np.array_equal(shown.query.image, ranked.query.image)
-    assert [(why.rank, why.entry.match) for why in shown.whys] == [(1, False), (3, True)]
-    for why in shown.whys:
-        entry = ranked.entries[why.rank - 1]
-        assert (why.entry.score, why.entry.crop.caption) == (entry.score, entry.crop.caption)
-        (other,) = [i for i, row in enumerate(images.rows) if row.path == entry.crop.caption.split(", ")[-1]]
-        for picture, plain, of in zip(
-            (why.query, why.entry.crop.image),
-            (ranked.query.image, entry.crop.image),
-            explain(embedder, images[0].low, images[other].low),
-            strict=True,
-        ):
-            share = 0.75 * of.numpy()[..., None]
-            by_hand = (1 - share) * plain + share * np.array([255, 70, 0])
-            assert np.abs(picture - by_hand).max() <= 1
+    assert [(pair.rank, pair.entry.match) for pair in shown.pairs] == [(1, False), (3, True)]
+    for pair in shown.pairs:
+        entry = ranked.entries[pair.rank - 1]
+        assert (pair.entry.score, pair.entry.crop.caption) == (entry.score, entry.crop.caption)
+        given = [images[0].low, images[number_of(entry, images)].low]
+        maps = explain(embedder, *given)
+        assert max(float(of.max()) for of in maps) == 1
+        for picture, plain, of in zip((pair.image, pair.entry.crop.image), given, maps, strict=True):
+            assert np.abs(picture - by_hand(plain, of)).max() <= 1
+    assert not np.array_equal(shown.pairs[0].image, shown.pairs[1].image)
+
+
+def number_of(entry: Entry, images: EvalDataset) -> int:
+    (number,) = [i for i, row in enumerate(images.rows) if row.path == entry.crop.caption.split(", ")[-1]]
+    return number
+
+
+def by_hand(image: torch.Tensor, strength: torch.Tensor) -> np.ndarray:
+    share = 0.75 * strength.numpy()[..., None]
+    return (1 - share) * image.permute(1, 2, 0).numpy() + share * np.array([255, 70, 0])
 
 
 def test_a_right_answer_is_explained_once(images: EvalDataset, embedder: Embedder):
-    (why,) = explained(embedder.engine.task, retrieval(images), images, 1).whys
-    assert (why.rank, why.entry.match) == (1, True)
+    (pair,) = explained(embedder.engine.task, retrieval(images), images, 1).pairs
+    assert (pair.rank, pair.entry.match) == (1, True)
+
+
+def test_a_network_that_sees_sharp_images_is_shown_with_them(images: EvalDataset, embedder: Embedder):
+    task = ReID(embedder.engine.task.reid, view="high").eval()
+    query = next(i for i, row in enumerate(images.rows) if row.split == "query" and row.is_low and row.has_high)
+    pair = explained(task, retrieval(images), images, query).pairs[0]
+    item, other = images[query], images[number_of(pair.entry, images)]
+    maps = regions_of_score(task, item.high / 255, other.high / 255)
+    assert np.abs(pair.image - by_hand(item.high, maps[0])).max() <= 1
+    assert not torch.equal(item.high, item.low)
 
 
 def test_thumbnails_show_what_the_network_sees(images: EvalDataset) -> None:

@@ -8,7 +8,7 @@ from psnet.data.images import as_unit, stack
 from psnet.embedder.embedder import Embedder
 from psnet.embedder.errors import EmbedderError
 from psnet.engines import TorchEngine
-from psnet.regions import RegionsError, regions
+from psnet.regions import RegionsError, regions_of_score
 
 
 def explain(embedder: Embedder, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
@@ -18,7 +18,7 @@ def explain(embedder: Embedder, one: Tensor, other: Tensor) -> tuple[Tensor, Ten
         one, other: uint8 RGB (3, H, W) of any size.
 
     Returns:
-        Two maps (h, w) of the network's input size, see `psnet.regions.regions`.
+        Two maps (h, w) of the network's input size, see `psnet.regions.regions_of_score`.
 
     Raises:
         EmbedderError: Captum is not installed, or an exported graph computes, which has no gradients.
@@ -29,6 +29,6 @@ def explain(embedder: Embedder, one: Tensor, other: Tensor) -> tuple[Tensor, Ten
     first, second = as_unit(stack([embedder.preprocess(image) for image in (one, other)])).to(engine.device)
     last = 0 if embedder.made_by.part == "whole" else embedder.made_by.dimensions
     try:
-        return regions(engine.task, first, second, last)
+        return regions_of_score(engine.task, first, second, last)
     except RegionsError as error:
         raise EmbedderError(str(error)) from error

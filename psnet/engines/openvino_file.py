@@ -19,6 +19,8 @@ from psnet.engines.exported import ExportedEngine
 
 Item = TypeVar("Item")
 
+_ONE_AT_A_TIME = threading.Lock()
+
 PRECISIONS = {"32-true": "f32", "bf16-mixed": "bf16"}
 
 
@@ -75,11 +77,18 @@ def open_openvino(file: Path, device: str, precision: str, inside: bool, name: s
     return ExportedEngine(name, run, names.get(chosen, chosen), inside)
 
 
-@cache
 def _core() -> Any:
+    with _ONE_AT_A_TIME:
+        return _only_core()
+
+
+@cache
+def _only_core() -> Any:
     """One for the whole process, which is never let go: each brings a stack of its own for signals, and the second to
     go (of OpenVINO 2026.4) puts that of the first back, which is gone, so that the next signal would be the end."""
-    return _openvino().Core()
+    core = _openvino().Core()
+    core.get_property("CPU", "FULL_DEVICE_NAME")  # now the stack is there, before those of NNCF come and go
+    return core
 
 
 def _openvino() -> Any:

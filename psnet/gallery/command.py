@@ -113,9 +113,9 @@ def print_hits(hits: Sequence[Hit], threshold: Threshold | None, console: Consol
         answer = [("yes" if threshold.decide(hit.score).same else "no")] if threshold else []
         table.add_row(str(number), f"{hit.score:.4f}", *answer, hit.path, *(str(hit.columns[name]) for name in shown))
     console.print(table, markup=False)
-    if threshold is None:
-        console.print("no yes or no, as this model has no threshold; psnet calibrate finds one", highlight=False)
-    else:
+    if threshold is None and hits:
+        console.print("no yes or no: no threshold is known for the model as it is used here; psnet calibrate finds one")
+    if threshold is not None:
         console.print(f"yes from {threshold.value:.4f} on, which {threshold.found}", highlight=False)
 
 

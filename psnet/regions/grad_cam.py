@@ -12,18 +12,20 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from psnet.regions.errors import RegionsError
 from psnet.tasks import Task
 
 
-def regions(task: Task, one: Tensor, other: Tensor, last: int = 0) -> tuple[Tensor, Tensor]:
+def regions_of_score(task: Task, one: Tensor, other: Tensor, last: int = 0) -> tuple[Tensor, Tensor]:
     """For each of two images what each of its places adds to their score.
 
+    It is the score of the descriptors without their mirror images, whose places are others.
+
     Args:
-        task: one that describes, in evaluation mode. one, other: (3, H, W) in [0, 1], on its device.
+        task: in evaluation mode. one, other: (3, H, W) in [0, 1], on its device.
         last: so many of the descriptor's numbers make the score, from its end; 0 for all.
 
     Returns:
@@ -31,39 +33,47 @@ def regions(task: Task, one: Tensor, other: Tensor, last: int = 0) -> tuple[Tens
         nothing speaks for the match.
 
     Raises:
-        RegionsError: Captum is not installed.
+        RegionsError: see `check_explainable`.
     """
+    check_explainable(task)
 
     def describe(images: Tensor) -> Tensor:
-        """(B, D) of unit length, without the mirror image, whose places are others."""
-        restored = task.restore(images)
-        descriptor = task.describe(images if restored is None else restored)
+        """(1, D) of unit length, of restored images."""
+        descriptor = task.describe(images)
         assert descriptor is not None
         return F.normalize(descriptor.float()[:, -last:], dim=1)
 
     with torch.no_grad():
-        described = [describe(image[None]) for image in (one, other)]
-    maps = [_map(task, one[None], described[1], describe), _map(task, other[None], described[0], describe)]
+        images = [_restored(task, image[None]) for image in (one, other)]
+        described = [describe(image) for image in images]
+    maps = [_map(task.pools, images[0], described[1], describe), _map(task.pools, images[1], described[0], describe)]
     highest = max(float(found.max()) for found in maps)
     first, second = (found / highest if highest > 0 else found for found in maps)
     return first, second
 
 
-def check_installed() -> None:
+def check_explainable(task: Task) -> None:
     """
     Raises:
-        RegionsError: Captum is not.
+        RegionsError: the task pools no maps, or Captum is not installed.
     """
+    if not task.pools:
+        raise RegionsError(f"{type(task).__name__} pools no maps of regions; take a task that re-identifies by them")
     _captum()
 
 
-def _map(task: Task, image: Tensor, other: Tensor, describe: Callable[[Tensor], Tensor]) -> Tensor:
+def _restored(task: Task, images: Tensor) -> Tensor:
+    restored = task.restore(images)
+    return images if restored is None else restored
+
+
+def _map(pools: nn.ModuleList, image: Tensor, other: Tensor, describe: Callable[[Tensor], Tensor]) -> Tensor:
+    """image: (1, 3, H, W), restored. other: (1, D). Returns (H, W), at least 0."""
     grad_cam, interpolate = _captum()
 
     def score(images: Tensor) -> Tensor:
         return (describe(images) * other).sum(dim=1)
 
-    pools: Any = task.reid.pools  # type: ignore[union-attr]
     total = torch.zeros(image.shape[2:], device=image.device)
     with torch.enable_grad():
         seen = image.clone().requires_grad_()

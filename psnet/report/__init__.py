@@ -5,6 +5,7 @@ from psnet.report.content import (
     Band,
     Crop,
     Entry,
+    ExplainedPair,
     ExplainedQuery,
     GroupRow,
     RankedList,
@@ -14,7 +15,6 @@ from psnet.report.content import (
     RestorationRow,
     Roc,
     Row,
-    Why,
 )
 from psnet.report.page import render, room_for_thumbnails, write_report
 from psnet.report.thumbnails import make_thumbnails
@@ -27,6 +27,7 @@ __all__ = [
     "Browser",
     "Crop",
     "Entry",
+    "ExplainedPair",
     "ExplainedQuery",
     "GroupRow",
     "RankedList",
@@ -38,7 +39,6 @@ __all__ = [
     "Row",
     "Sheet",
     "Thumbnails",
-    "Why",
     "make_thumbnails",
     "render",
     "room_for_thumbnails",

@@ -130,16 +130,16 @@ class RankedList:
 
 
 @dataclass(frozen=True, eq=False)
-class Why:
-    """Two images with the regions in colour that made their score. query: the query's. entry: the gallery image's, with
-    its score. rank: its place in the ranking, from 1."""
+class ExplainedPair:
+    """Two images with the regions in colour that made their score. image: the query's. entry: the gallery image's, with
+    the score. rank: its place in the ranking, from 1."""
 
-    query: Pixels
+    image: Pixels
     entry: Entry
     rank: int
 
     def __post_init__(self) -> None:
-        check_pixels(self.query, f"the query beside {self.entry.crop.caption!r}")
+        check_pixels(self.image, f"the query beside {self.entry.crop.caption!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +147,7 @@ class ExplainedQuery:
     """A query as it is, and with some gallery images of its ranking what made each score."""
 
     query: Crop
-    whys: Sequence[Why]
+    pairs: Sequence[ExplainedPair]
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,8 +210,8 @@ class Report:
     roc: curves by name. per_rate: table and bars. groups: likewise, by the name of what they are grouped by
     ("camera"), in the order to be shown. ap: average precision of each query that has a match, 0..1, of the
     reported system; its histogram is drawn.
-    ranked: lists by label; "best", "worst" and "random" are explained on the page. regions: likewise by label, what
-    made scores. browser: every query, to go through; it alone needs JavaScript. score_name: what Entry.score is.
+    ranked: lists by label; "best", "worst" and "random" are explained on the page. regions: by the same labels,
+    what made scores. browser: every query, to go through; it alone needs JavaScript. score_name: what Entry.score is.
     notes: what a reader must know to read the figures rightly (queries without a match, skipped files, "single-shot,
     mean of 100 draws").
 

@@ -51,6 +51,11 @@ class Task(pl.LightningModule):
         """The figure of a validation that should rise."""
         return "val/psnr_restored" if self.retrieval is None else "val/mAP"
 
+    @property
+    def pools(self) -> nn.ModuleList:
+        """What the maps that make up the descriptor go into, each of (B, C, h, w); empty of a task without such."""
+        return nn.ModuleList()
+
     def seen(self, batch: PairBatch | EvalBatch) -> Tensor:
         """The images that the network is shown of a batch, (B, 3, H, W) in [0, 1]."""
         return batch.low

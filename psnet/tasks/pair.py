@@ -91,6 +91,10 @@ class PSHRNet(Task):
     def restore(self, low: Tensor) -> Tensor | None:
         return None if isinstance(self.sr, NoRestoration) else self.sr(low)
 
+    @property
+    def pools(self) -> nn.ModuleList:
+        return getattr(self.reid, "pools", super().pools)  # a network of one's own may pool none
+
     def describe(self, images: Tensor) -> Tensor:
         descriptor: Tensor = self.reid(images).descriptor
         return descriptor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from psnet.data.dataset import EvalBatch, PairBatch
@@ -64,6 +64,10 @@ class ReID(Task):
         loss = self.ce_weight * terms["ce"] + terms["triplet"]
         self.log_terms(batch, loss, terms)
         return loss
+
+    @property
+    def pools(self) -> nn.ModuleList:
+        return getattr(self.reid, "pools", super().pools)  # a network of one's own may pool none
 
     def describe(self, images: Tensor) -> Tensor:
         descriptor: Tensor = self.reid(images).descriptor

@@ -47,7 +47,7 @@ def test_conditions(gallery: str, crops: Path, capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     assert "cam1" in out
     assert "cam0" not in out
-    assert "no yes or no, as this model has no threshold" in out
+    assert "no yes or no: no threshold is known" in out
     assert len([line for line in out.splitlines() if "│" in line]) == 3  # 3, 5 and 7
 
 

@@ -51,6 +51,11 @@ def test_a_loss_that_diverges(world: World):
         (["dataset.source.camera_rule=yess"], SettingsError, r"camera_rule='yess' must be true or false"),
         (["model.recipe.rates_anew=2"], SettingsError, r"Recipe: rates_anew=2 must be true or false"),
         (["report.regions=-1"], SettingsError, r"report\.regions=-1 must be a number from 0 on"),
+        (
+            ["model=vdsr_ca_small", "report.regions=1"],
+            SettingsError,
+            r"report\.regions=1: SuperResolution pools no maps of regions; take a task that re-identifies",
+        ),
         (["report.restored=all"], SettingsError, r"report\.restored=all must be a number from 0 on"),
     ],
 )

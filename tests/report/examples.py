@@ -18,6 +18,7 @@ from psnet.report import (
     Browser,
     Crop,
     Entry,
+    ExplainedPair,
     ExplainedQuery,
     GroupRow,
     RankedList,
@@ -27,7 +28,6 @@ from psnet.report import (
     RestorationRow,
     Roc,
     Row,
-    Why,
     make_thumbnails,
 )
 from psnet.report.content import Pixels
@@ -107,8 +107,8 @@ def ranked_list(label: str, entries: int = 10, hit: int = 2, size: tuple[int, in
 def explained(label: str) -> ExplainedQuery:
     """A query whose first image is another person, and whose first match comes third."""
     entries = {rank: Entry(Crop(picture(64, 32, 9 + rank), f"{label} {rank}"), 0.8, rank == 3) for rank in (1, 3)}
-    whys = [Why(picture(64, 32, rank), entry, rank) for rank, entry in entries.items()]
-    return ExplainedQuery(Crop(picture(32, 16), f"query of {label}"), whys)
+    pairs = [ExplainedPair(picture(64, 32, rank), entry, rank) for rank, entry in entries.items()]
+    return ExplainedQuery(Crop(picture(32, 16), f"query of {label}"), pairs)
 
 
 def example(caption: str = "pid 7") -> RestorationExample:
