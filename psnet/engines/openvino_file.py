@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -36,12 +39,16 @@ def write_int8(onnx: Path, file: Path, images: Sequence[Item], load: Callable[[I
     Args:
         onnx, file: as of `write_openvino`. images: something for each image. load: of it, to a batch of one as
             the graph takes it; called for one after the other, so that they need not all be in memory.
+
+    Raises:
+        EngineError: OpenVINO cannot run what was made.
     """
     nncf, model = _nncf(), _core().read_model(onnx)
     kept = nncf.IgnoredScope(names=[op.get_friendly_name() for op in model.get_ops() if _is_of_maps(op)])
     preset = nncf.QuantizationPreset.MIXED
     found = nncf.quantize(model, nncf.Dataset(images, load), preset=preset, subset_size=len(images), ignored_scope=kept)
     _openvino().save_model(found, file)
+    _run_alone(file, load(images[0]))
 
 
 def open_int8(file: Path, device: str, precision: str, inside: bool) -> ExportedEngine:
@@ -107,6 +114,30 @@ def _nncf() -> Any:
 
     nncf.set_log_level(logging.ERROR)
     return nncf
+
+
+ALONE = """
+import io, sys
+import numpy, openvino
+model = openvino.Core().compile_model(sys.argv[1], "CPU")
+model(numpy.load(io.BytesIO(sys.stdin.buffer.read())))
+"""
+
+
+def _run_alone(file: Path, batch: NDArray[np.generic]) -> None:
+    """In a process of its own: of what it cannot run in int8, OpenVINO may end the process (2026.4, MobileNetV3).
+
+    Raises:
+        EngineError: it did, or failed.
+    """
+    given = io.BytesIO()
+    np.save(given, batch)
+    command = [sys.executable, "-c", ALONE, str(file)]
+    ran = subprocess.run(command, input=given.getvalue(), capture_output=True, check=False)
+    if ran.returncode:
+        told = ran.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        why = f"signal {-ran.returncode} ended it" if ran.returncode < 0 else told
+        raise EngineError(f"OpenVINO cannot run this network in int8 ({why}); take another form")
 
 
 def _is_of_maps(op: Any) -> bool:

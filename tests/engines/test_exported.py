@@ -29,7 +29,7 @@ from psnet.embedder import Embedder, EmbedderError, read_table
 from psnet.embedder.explain import explain
 from psnet.embedder.labels import labels_of
 from psnet.embedder.model_folder import fetch
-from psnet.engines import EngineError, fastest, opening
+from psnet.engines import EngineError, fastest, opening, openvino_file
 from psnet.engines.kept import FILES, digests_of, keep, read_kept
 from psnet.gallery import GalleryError, open_gallery
 from psnet.gallery.gallery import About
@@ -237,6 +237,24 @@ def test_a_file_of_another_version_is_told_in_a_line(copied: Path, embedder: Emb
     with pytest.raises(EngineError, match=rf"{FILES[engine][0]} cannot be opened here \(.*\); make it again"):
         Embedder.from_pretrained(copied, engine=engine)
     assert Embedder.from_pretrained(copied, engine="auto").engine.name != engine
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("import os; os.abort()", "signal 6 ended it"),
+        ("raise ValueError('no such layer')", "ValueError: no such layer"),
+    ],
+)
+def test_a_network_that_openvino_cannot_run_is_refused(
+    exported: Path, monkeypatch: pytest.MonkeyPatch, code: str, why: str
+):
+    """As it cannot MobileNetV3 in int8: the process is gone then."""
+    image = np.zeros((1, 20, 11, 3), np.uint8)
+    openvino_file._run_alone(exported / "int8.xml", image)
+    monkeypatch.setattr(openvino_file, "ALONE", code)
+    with pytest.raises(EngineError, match=rf"cannot run this network in int8 \({why}\); take another form"):
+        openvino_file._run_alone(exported / "int8.xml", image)
 
 
 def test_signals_are_heard_after_models_that_are_gone(exported: Path):
