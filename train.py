@@ -156,7 +156,7 @@ def check(run: Run, model: Settings) -> None:
             task.configure_optimizers()
         except (ValueError, TypeError) as error:
             raise SettingsError(f"model.recipe.optimizer: {error}") from error
-    check_report(run.cfg.report, task)
+    check_report(run.cfg.report, task)  # that of the model itself, the last; it is what the page is about
 
 
 def build_parts(run: Run, model: Settings) -> dict[str, Any]:

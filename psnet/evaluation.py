@@ -20,9 +20,15 @@ from psnet.data.manifest import Manifest
 from psnet.data.protocol import variants_of
 from psnet.findings import Findings, findings_of, shares
 from psnet.metrics import Interval, RestorationScore, Retrieval, chance, overall, summarise
-from psnet.pictures import choose_queries, choose_restorations, explained, ranked_list, restorations, with_thumbnails
-from psnet.progress import shown
-from psnet.report import ExplainedQuery, RateRow, Report, RestorationRow, Row, room_for_thumbnails
+from psnet.pictures import (
+    choose_queries,
+    choose_restorations,
+    explained_queries,
+    ranked_list,
+    restorations,
+    with_thumbnails,
+)
+from psnet.report import RateRow, Report, RestorationRow, Row, room_for_thumbnails
 from psnet.report.terms import metric_value, term
 from psnet.tasks import Task
 
@@ -157,7 +163,7 @@ def report_of(
     if found.retrieval is None:
         return report
     report = replace(report, **_retrieval_parts(found, images, ranked_lists))
-    report = replace(report, regions=_regions(task, found.retrieval, images, regions))
+    report = replace(report, regions=explained_queries(task, found.retrieval, images, regions))
     room = room_for_thumbnails(report)
     assert report.browser is not None
     return replace(report, browser=with_thumbnails(report.browser, images, room)) if room else report
@@ -180,15 +186,6 @@ def _retrieval_parts(found: Evaluation, images: EvalDataset, ranked_lists: int) 
         "ranked": {k: [ranked_list(retrieval, images, q) for q in chosen] for k, chosen in queries.items()},
         "browser": browser_of(retrieval, [row.path for row in images.rows], rates),
     }
-
-
-def _regions(task: Task, retrieval: Retrieval, images: EvalDataset, number: int) -> dict[str, list[ExplainedQuery]]:
-    """Of so many queries of each kind; one that is of several is explained once."""
-    chosen = choose_queries(retrieval, number)
-    different = list(dict.fromkeys(query for queries in chosen.values() for query in queries))
-    results = (explained(task, retrieval, images, query) for query in different)
-    made = dict(zip(different, list(shown(results, len(different), "regions of scores")), strict=True))
-    return {kind: [made[query] for query in queries] for kind, queries in chosen.items()}
 
 
 def _retrieval_only(figures: Mapping[str, float]) -> dict[str, float]:

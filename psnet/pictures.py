@@ -14,6 +14,7 @@ from psnet.data.dataset import EvalDataset, as_unit, collate
 from psnet.data.draws import shuffled
 from psnet.data.images import Filter
 from psnet.metrics import Retrieval, psnr, ranked_gallery, ssim
+from psnet.progress import shown
 from psnet.regions import coloured, regions_of_score
 from psnet.report import (
     Browser,
@@ -58,6 +59,17 @@ def ranked_list(retrieval: Retrieval, images: EvalDataset, query: int, length: i
     ]
     crop = _crop(images, int(retrieval.query.index[query]))
     return RankedList(crop, entries, ap=float(retrieval.results.ap[query]), first_hit=ranked.first_match)
+
+
+def explained_queries(
+    task: Task, retrieval: Retrieval, images: EvalDataset, number: int
+) -> dict[str, list[ExplainedQuery]]:
+    """`explained` of so many queries of each kind in `choose_queries`; one that is of several is computed once."""
+    chosen = choose_queries(retrieval, number)
+    different = list(dict.fromkeys(query for queries in chosen.values() for query in queries))
+    results = (explained(task, retrieval, images, query) for query in different)
+    made = dict(zip(different, list(shown(results, len(different), "regions of scores")), strict=True))
+    return {kind: [made[query] for query in queries] for kind, queries in chosen.items()}
 
 
 def explained(task: Task, retrieval: Retrieval, images: EvalDataset, query: int) -> ExplainedQuery:

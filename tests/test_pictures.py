@@ -25,6 +25,7 @@ from psnet.pictures import (
     choose_queries,
     choose_restorations,
     explained,
+    explained_queries,
     pixels,
     ranked_list,
     restorations,
@@ -131,6 +132,17 @@ def by_hand(image: torch.Tensor, strength: torch.Tensor) -> np.ndarray:
 def test_a_right_answer_is_explained_once(images: EvalDataset, embedder: Embedder):
     (pair,) = explained(embedder.engine.task, retrieval(images), images, 1).pairs
     assert (pair.rank, pair.entry.match) == (1, True)
+
+
+def test_those_of_each_kind_are_explained(images: EvalDataset, embedder: Embedder):
+    found = retrieval(images)
+    shown = explained_queries(embedder.engine.task, found, images, 2)
+    chosen = choose_queries(found, 2)
+    assert list(shown) == list(chosen)
+    for kind, queries in chosen.items():
+        wanted = [ranked_list(found, images, query, length=1).query.caption for query in queries]
+        assert [explained.query.caption for explained in shown[kind]] == wanted
+    assert explained_queries(embedder.engine.task, found, images, 0) == {kind: [] for kind in chosen}
 
 
 def test_a_network_that_sees_sharp_images_is_shown_with_them(images: EvalDataset, embedder: Embedder):

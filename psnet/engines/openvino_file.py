@@ -22,9 +22,17 @@ from psnet.engines.exported import ExportedEngine
 
 Item = TypeVar("Item")
 
-_ONE_AT_A_TIME = threading.Lock()
-
 PRECISIONS = {"32-true": "f32", "bf16-mixed": "bf16"}
+
+ALONE = """
+import io, sys
+import numpy, openvino
+model = openvino.Core().compile_model(sys.argv[1], "CPU")
+model(numpy.load(io.BytesIO(sys.stdin.buffer.read())))
+"""
+"""What `_run_alone` runs: a graph, on a batch from standard input."""
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def write_openvino(onnx: Path, file: Path) -> None:
@@ -114,14 +122,6 @@ def _nncf() -> Any:
 
     nncf.set_log_level(logging.ERROR)
     return nncf
-
-
-ALONE = """
-import io, sys
-import numpy, openvino
-model = openvino.Core().compile_model(sys.argv[1], "CPU")
-model(numpy.load(io.BytesIO(sys.stdin.buffer.read())))
-"""
 
 
 def _run_alone(file: Path, batch: NDArray[np.generic]) -> None:

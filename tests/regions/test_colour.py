@@ -1,4 +1,4 @@
-"""Regions in colour, against the formula and by eye of the pixel."""
+"""Regions in colour, against the formula, pixel by pixel."""
 
 from __future__ import annotations
 
