@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
@@ -74,11 +72,8 @@ def _draw_set(folder: Path, keys: list[tuple[int, int, int]], size: tuple[int, i
     beside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     beside.mkdir(parents=True, exist_ok=True)
     try:
-        jobs = [(beside, key, size, seed) for key in keys]
-        with ProcessPoolExecutor(min(os.cpu_count() or 1, 8), mp_context=get_context("spawn")) as pool:
-            done = pool.map(_draw_file, jobs, chunksize=32)
-            for _ in track(done, "Drawing people", len(jobs), console=Console(stderr=True), transient=True):
-                pass
+        for key in track(keys, "Drawing people", console=Console(stderr=True), transient=True):
+            draw_image(*key, size=size, seed=seed).save(beside / _path(*key))
         _put(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -90,11 +85,6 @@ def _put(beside: Path, folder: Path) -> None:
     except OSError:
         if not folder.is_dir():  # otherwise another process has just put the same set there
             raise
-
-
-def _draw_file(job: tuple[Path, tuple[int, int, int], tuple[int, int], int]) -> None:
-    folder, key, size, seed = job
-    draw_image(*key, size=size, seed=seed).save(folder / _path(*key))
 
 
 def draw_image(pid: int, camid: int, number: int, size: tuple[int, int], seed: int) -> Image.Image:
