@@ -156,6 +156,11 @@ def check(run: Run, model: Settings) -> None:
             task.configure_optimizers()
         except (ValueError, TypeError) as error:
             raise SettingsError(f"model.recipe.optimizer: {error}") from error
+    if "sr" in model and not any(row.is_low and row.has_high for row in run.manifest.split("train")):
+        log.warning(
+            "no low training image has a sharp twin, so nothing shows the restorer how to sharpen; "
+            "dataset.source.protocol.train_low_share=0.5 makes half of the sharp ones low"
+        )
     check_report(run.cfg.report, task)  # that of the model itself, the last; it is what the page is about
 
 

@@ -40,7 +40,7 @@ def preprocess_of(model: Mapping[str, Any]) -> Preprocess:
 
 def without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
     """The same model with random weights instead of those from elsewhere."""
-    if "reid" not in model:
+    if "weights" not in model.get("reid", {}):
         return dict(model)
     return {**model, "reid": {**model["reid"], "weights": None}}
 

@@ -62,7 +62,8 @@ def _start(checkpoint: Path, model: Mapping[str, Any]) -> dict[str, str]:
         words = ["model=hrnet_reid_sr_small", typed("model.sr_checkpoint", checkpoint), "model.sr_start=null"]
         return {"taken": "the restorer", "start": " ".join(words)}
     words = ["model=hrnet_reid_small", typed("model.reid.weights", checkpoint)]
-    words.append(f"model.reid.backbone={model['reid']['backbone']}")
+    if "backbone" in model["reid"]:
+        words.append(f"model.reid.backbone={model['reid']['backbone']}")
     return {"taken": "all of re-identification but the classifier", "start": " ".join(words)}
 
 

@@ -109,7 +109,9 @@ def facts_of(
         "Model": model["_target_"].rpartition(".")[2],
     }
     if "reid" in model:
-        facts["Backbone"] = f"{model['reid']['backbone']}, weights before training: {meta['weights']}"
+        reid = model["reid"]
+        backbone = reid.get("backbone") or reid["_target_"]  # a network of one's own may have none
+        facts["Backbone"] = f"{backbone}, weights before training: {meta['weights']}"
     if "sr" in model:
         settings = (f"{name}={value}" for name, value in model["sr"].items() if name != "_target_")
         facts["Super-resolution"] = ", ".join([model["sr"]["_target_"].rpartition(".")[2], *settings])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from psnet.assembly import preprocess_of, task_settings, without_weights
 from psnet.embeddings import DescriptorPart, MadeBy
@@ -17,12 +18,13 @@ from psnet.tasks import Task
 def made_by_of(content: Mapping[str, Any], task: Task, part: DescriptorPart = "whole", engine: str = "") -> MadeBy:
     """
     Args:
-        content: of a checkpoint. task: that it holds.
+        content: of a checkpoint. task: that it holds; it is put into evaluation mode.
     """
-    preprocess = preprocess_of(content["psnet"]["model"]).settings()
-    reid: Any = task.reid
-    dimensions = reid.fc1.out_features + (reid.fc1.in_features if part == "whole" else 0)
-    return MadeBy(in_words(content["psnet"]), digest_of(content), preprocess, part, dimensions, engine)
+    preprocess, reid = preprocess_of(content["psnet"]["model"]), cast("nn.Module", task.eval().reid)
+    with torch.inference_mode():  # each network has widths of its own
+        features = reid(torch.zeros(1, 3, *preprocess.image_size, device=task.device))
+    dimensions = (features.neck if part == "neck" else features.descriptor).shape[1]
+    return MadeBy(in_words(content["psnet"]), digest_of(content), preprocess.settings(), part, dimensions, engine)
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
@@ -47,5 +49,5 @@ def in_words(meta: Mapping[str, Any]) -> str:
     model = meta["model"]
     parts = [model["_target_"].rpartition(".")[2]]
     if "reid" in model:
-        parts.append(model["reid"]["backbone"])
+        parts.append(model["reid"].get("backbone") or model["reid"]["_target_"])
     return f"{', '.join(parts)}, trained on {' + '.join([meta['dataset']['name'], *meta['joined']])}"

@@ -22,7 +22,7 @@ def read_mat(path: Path) -> Part:
     try:
         from scipy import io
     except ImportError as error:
-        raise FileError(f"{path}: MATLAB files need SciPy; install it with pip install 'psnet[mat]'") from error
+        raise FileError(f"{path}: MATLAB files need SciPy; install it with pip install -e '.[mat]'") from error
     try:
         content = io.loadmat(path)
     except NotImplementedError as error:

@@ -23,7 +23,7 @@ def pyarrow(path: Path) -> Any:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise FileError(f"{path}: Parquet files need pyarrow; install it with pip install 'psnet[parquet]'") from error
+        raise FileError(f"{path}: Parquet files need pyarrow; install it with pip install -e '.[parquet]'") from error
     return pyarrow
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from psnet.report.terms import NO_VALUE, decimals, percent, term
 from psnet.table.blocks import Block, note
@@ -118,13 +119,17 @@ def settings_cells(line: Line) -> tuple[str, ...]:
     height, width = settings["image_size"]
     return (
         protocol_words(line),
-        str((model.get("reid") or {}).get("backbone", NO_VALUE)),
+        _backbone_words(model.get("reid") or {}),
         _restorer_words(model.get("sr") or {}),
         f"{height} x {width}",
         settings["weights"],
         " + ".join(settings["trained_on"]),
         hash_words(line),
     )
+
+
+def _backbone_words(reid: Mapping[str, Any]) -> str:
+    return str(reid.get("backbone") or reid.get("_target_") or NO_VALUE)
 
 
 def protocol_words(line: Line) -> str:

@@ -376,7 +376,7 @@ def test_a_library_that_is_missing(name: str, library: str, tmp_path: Path, monk
     for module in [module for module in sys.modules if module.partition(".")[0] == library]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, library, None)
-    assert f"install it with pip install 'psnet[{name[2:]}]'" in refused([tmp_path / name])
+    assert f"install it with pip install -e '.[{name[2:]}]'" in refused([tmp_path / name])
 
 
 # ---------------------------------------------------------------- the set itself

@@ -15,11 +15,13 @@ import wandb
 import evaluate
 import train as main_job
 from psnet.configuration import SettingsError
+from psnet.data.manifest import Manifest
 from psnet.data.samples import DataError
 from psnet.losses import DivergedError
 from tests.composed import composed
 from tests.data.real import real_set
-from tests.job.world import World
+from tests.job.world import PHASES, World
+from tests.tiny import TINY
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +123,33 @@ def test_patience_for_what_cannot_be_judged(tmp_path: Path):
     cfg = composed("dataset=caviar", *patience, f"output_dir={tmp_path}", f"phases_dir={tmp_path}")
     with pytest.raises(SettingsError, match=r"patience=2: no low image has a sharp twin.*leave it out"):
         main_job.train(cfg)
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0, True), (0.5, False)])
+def test_nothing_to_restore_from(
+    tmp_path: Path, tiny: Manifest, caplog: pytest.LogCaptureFixture, share: float, warned: bool
+):
+    """Poor images without a sharp twin, beside sharp ones."""
+    rows = [f"{row.path},{row.pid},{row.camid},{'low' if row.camid == 2 else ''}" for row in tiny.rows]
+    (tmp_path / "poor.csv").write_text("\n".join(["path,pid,camid,rate", *rows]))
+    root = tiny.path(tiny.rows[0]).parent
+    people = [
+        f"dataset.source.reader.root={root}",
+        "dataset.source.protocol.train_identities=0.5",
+        f"dataset.source.protocol.train_low_share={share}",
+    ]
+    few = [word for word in TINY if not word.startswith("dataset")]
+    cfg = composed(
+        "dataset=csv",
+        f"dataset.source.reader.path={tmp_path / 'poor.csv'}",
+        *people,
+        *few,
+        "model=ps_hrnet_demo",
+        *PHASES["ps_hrnet_demo"],
+    )
+    run = main_job.Run(cfg, main_job.build_manifest(cfg.dataset))
+    main_job.check(run, main_job.model_of(run))
+    assert ("no low training image has a sharp twin" in caplog.text) == warned
 
 
 def test_an_optimiser_that_has_no_fused_form(world: World):

@@ -47,7 +47,7 @@ def open_mat(path: Path) -> Iterator[Any]:
     try:
         import h5py
     except ImportError as error:
-        raise DataError(f"reading {path} needs h5py; install it with pip install 'psnet[cuhk03]'") from error
+        raise DataError(f"reading {path} needs h5py; install it with pip install -e '.[cuhk03]'") from error
     try:
         mat = h5py.File(path, "r")
     except OSError as error:
