@@ -15,6 +15,7 @@ from typing import Any
 import hydra
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from psnet.assembly import build_task, preprocess_of, without_weights
 from psnet.card import write_card
@@ -25,7 +26,7 @@ from psnet.data.dataset import EvalDataset
 from psnet.data.manifest import Manifest
 from psnet.data.preprocess import Preprocess
 from psnet.embedder import made_by_of
-from psnet.embeddings import save_embeddings
+from psnet.embeddings import EmbeddingError, check_target, save_embeddings
 from psnet.evaluation import Evaluation, facts_of, metrics_of, print_table, report_of, warnings_of, write_json
 from psnet.metrics import RetrievalMetric
 from psnet.models import HRNetReID
@@ -59,14 +60,17 @@ def build_trainer(trainer: DictConfig, image_size: Sequence[int], **more: Any) -
     """image_size: of the network that it trains or scores.
 
     Raises:
-        SettingsError: a setting of the trainer that is the recipe's.
+        SettingsError: a setting of the trainer that is the recipe's, or one that this machine has no device for.
     """
     settings: Any = OmegaConf.to_container(trainer, resolve=True)
     moved = {"gradient_clip_val": "clip", "accumulate_grad_batches": "accumulate"}
     for name in moved.keys() & settings.keys():
         raise SettingsError(f"trainer.{name} is a setting of the recipe here: say model.recipe.{moved[name]}")
     settings["precision"] = resolve_precision(settings["precision"], image_size)
-    built: pl.Trainer = build({key: value for key, value in settings.items() if key not in more}, **more)
+    try:
+        built: pl.Trainer = build({key: value for key, value in settings.items() if key not in more}, **more)
+    except (MisconfigurationException, ImportError) as error:
+        raise SettingsError(f"trainer: {error}") from error
     return built
 
 
@@ -84,6 +88,23 @@ def check_report(report: Mapping[str, Any], task: Task) -> None:
             check_explainable(task)
         except RegionsError as error:
             raise SettingsError(f"report.regions={report['regions']}: {error}") from error
+
+
+def check_embeddings(file: str | None, task: Task) -> None:
+    """Where embeddings are to be written, before anything is computed.
+
+    Raises:
+        SettingsError: they could not be written there, or the task makes none.
+    """
+    if file and task.retrieval is None:
+        raise SettingsError(
+            f"embeddings={file}: {type(task).__name__} restores images and describes none; leave it out"
+        )
+    if file:
+        try:
+            check_target(file)
+        except EmbeddingError as error:
+            raise SettingsError(f"embeddings: {error}") from error
 
 
 def score(task: Task, manifest: Manifest, preprocess: Preprocess, cfg: DictConfig) -> Evaluation:
@@ -123,7 +144,7 @@ def evaluate_checkpoint(
 
     Raises:
         DataError: images to search for, or in, were trained on, and allow_trained_images is not set.
-        SettingsError: see `check_report`.
+        SettingsError: see `check_report` and `check_embeddings`.
     """
     content = read_checkpoint(checkpoint)
     meta = content["psnet"]
@@ -136,6 +157,7 @@ def evaluate_checkpoint(
     pl.seed_everything(meta["seed"], workers=True, verbose=False)
     task = build_task(model, None, build_retrieval(dataset, manifest))
     check_report(cfg.report, task)
+    check_embeddings(cfg.get("embeddings"), task)
     untrained = score(task, manifest, preprocess, cfg) if cfg.untrained else None
     task.load_state_dict(content["state_dict"])
     trained = score(task, manifest, preprocess, cfg)
@@ -155,7 +177,7 @@ def evaluate_checkpoint(
         if cfg.get("embeddings") and trained.retrieval is not None:
             made_by = made_by_of(content, task)
             kept = embeddings_of(trained.retrieval, [row.path for row in images.rows], str(checkpoint), made_by)
-            log.info("Embeddings: %s", save_embeddings(kept, Path(cfg.embeddings)))
+            log.info("Embeddings: %s", save_embeddings(kept, cfg.embeddings))
         report = report_of(task.eval(), trained, metrics, facts, notes, images, **cfg.report)
         print_table(metrics, write_report(report, folder / "report.html"))
         for note in notes:

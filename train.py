@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,10 @@ from psnet.phases import (
     check_resume,
     keep,
     load_network,
-    own_settings,
     settings_hash,
     without_idle_phases,
 )
-from psnet.processes import alone, exit_as_shells_do, is_first
+from psnet.processes import alone, exit_as_shells_do, is_first, meet
 from psnet.provenance import check_trained_images
 from psnet.record import given_checkpoints, given_digests, given_now, meta_of
 from psnet.run_folder import (
@@ -105,7 +105,7 @@ def train_from(cfg: DictConfig, begun: Begun | None) -> dict[str, float]:
     run = Run(cfg, build_manifest(cfg.dataset, cfg.join), begun)
     model = model_of(run)
     if begun is not None:
-        check_resume(begun, own_settings(model), run.manifest, given_digests(model))
+        check_resume(begun, meta_of(cfg, run.manifest, model))
     check_unseen(run, model)
     check(run, model)
     if is_first():
@@ -141,12 +141,15 @@ def check_unseen(run: Run, model: Settings) -> None:
 
 def check(run: Run, model: Settings) -> None:
     """Build what each phase needs once, so that what cannot be built is known now and not after hours of the first."""
+    if not 0 <= run.cfg.seed < 2**32:
+        raise SettingsError(f"seed={run.cfg.seed} must be 0 to {2**32 - 1}")
     if model.get("student_from_teacher") and not (model.get("teacher") or model.get("teacher_checkpoint")):
         raise SettingsError("model.student_from_teacher=true: there is no teacher; give one, or say =false")
     phases = [model[need.phase] for need in NEEDED if not model.get(need.given) and model.get(need.phase)]
     shown = run.manifest.split("query") + run.manifest.split("gallery")
     for one in (*phases, model):
         task, recipe, _ = build_phase(run, one)
+        epochs_of(run.cfg.trainer, recipe)
         if recipe.patience and task.retrieval is None and not any(row.is_low and row.has_high for row in shown):
             raise SettingsError(
                 f"model.recipe.patience={recipe.patience}: no low image has a sharp twin, so nothing says whether the "
@@ -212,7 +215,7 @@ def fit(run: Run, model: Settings, folder: Path, name: str, begun: Begun | None,
     task, recipe, data = build_phase(run, model, **parts)
     task.meta = meta_of(cfg, run.manifest, model)
     checkpoint = folder / CHECKPOINT
-    epochs = cfg.trainer.max_epochs or recipe.epochs
+    epochs = epochs_of(cfg.trainer, recipe)
     keeper = ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
     try:
         trainer = build_trainer(
@@ -231,13 +234,35 @@ def fit(run: Run, model: Settings, folder: Path, name: str, begun: Begun | None,
         trainer.log_every_n_steps = min(trainer.log_every_n_steps, steps)  # type: ignore[attr-defined]
         with exit_as_shells_do():
             trainer.fit(task, datamodule=data, ckpt_path=begun.file if begun else None, weights_only=True)
-        if not checkpoint.is_file():
-            assert begun is not None
+        there = checkpoint.is_file()
+        meet()  # before one of several processes writes what another is to look for
+        if not there:
+            if begun is None:
+                raise SettingsError(
+                    "not one epoch was trained; see to trainer.max_steps and trainer.limit_train_batches"
+                )
             log.info("%s: nothing is left to train", begun.file)
             trainer.save_checkpoint(checkpoint)
     finally:
         wandb.finish()
     return checkpoint
+
+
+def epochs_of(trainer: DictConfig, recipe: Recipe) -> int:
+    """How many to train: all of the recipe's, or as many of them as the trainer says.
+
+    Raises:
+        SettingsError: those are none, or more, for which the recipe has no learning rate.
+    """
+    if trainer.max_epochs is None:
+        return recipe.epochs
+    epochs = int(trainer.max_epochs)
+    if not 0 < epochs <= recipe.epochs:
+        raise SettingsError(
+            f"trainer.max_epochs={epochs} must be 1 to {recipe.epochs}, the epochs of the recipe; for a longer "
+            "training say model.recipe.epochs"
+        )
+    return epochs
 
 
 def callbacks_of(recipe: Recipe, task: Task) -> list[pl.Callback]:
@@ -289,6 +314,7 @@ def build_loggers(run: Run, folder: Path, name: str, begun: Begun | None) -> lis
 def main(cfg: DictConfig) -> float:
     sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
+        check_words(HydraConfig.get().overrides.task)
         if cfg.again is not None:
             cfg = settings_of(cfg.again, cfg, first_names(HydraConfig.get().overrides.task))
         metrics = run_job(cfg, train, processes) if sweeps else train(cfg)
@@ -299,6 +325,17 @@ def main(cfg: DictConfig) -> float:
             tell_how_to_go_on(cfg)
         sys.exit(stopped.code if isinstance(stopped, SystemExit) else 128 + signal.SIGINT)
     return metrics.get("rank1", metrics.get("psnr_restored", float("nan")))
+
+
+def check_words(words: Sequence[str]) -> None:
+    """
+    Raises:
+        SettingsError: a word that conf/ takes and that changes nothing, as phases have these networks of the model.
+    """
+    for phase, network in (("teacher", "reid"), ("sr_start", "sr")):
+        idle = [word for word in words if word.lstrip("+").startswith(f"net@model.{phase}.{network}=")]
+        if idle:
+            raise SettingsError(f"{idle[0]} changes nothing: {phase} has the model's network; say net@model.{network}=")
 
 
 def tell_how_to_go_on(cfg: DictConfig) -> None:

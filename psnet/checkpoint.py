@@ -33,6 +33,10 @@ class CheckpointError(RuntimeError):
     """A checkpoint is missing, is none of ours, or does not fit what it is wanted for."""
 
 
+class OtherFormError(CheckpointError):
+    """Another psnet has written it."""
+
+
 class DamagedError(CheckpointError):
     """A checkpoint is there, and cannot be read as one."""
 
@@ -157,7 +161,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
     Raises:
         CheckpointError: there is no such file, or it cannot be opened, was not written by psnet, or says what it is in
-            another form. DamagedError: it is damaged, or no file of PyTorch.
+            another form (OtherFormError). DamagedError: it is damaged, or no file of PyTorch.
     """
     file = Path(path)
     if not file.is_file():
@@ -179,7 +183,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise CheckpointError(f"{file} is not a checkpoint of psnet: it does not say how it was made (key 'psnet')")
     form = content["psnet"].get("form", 0)
     if form != FORM:
-        raise CheckpointError(
+        raise OtherFormError(
             f"{file} says what it is in form {form}, and this psnet reads form {FORM}. Take the psnet that wrote it, "
             "or train it again"
         )
@@ -187,9 +191,15 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def is_checkpoint(path: str | Path) -> bool:
-    """It was written by psnet, and is no other file of weights."""
+    """It was written by psnet, and is no other file of weights.
+
+    Raises:
+        OtherFormError: by another psnet, so that nobody knows what it was trained on.
+    """
     try:
         read_checkpoint(path)
+    except OtherFormError:
+        raise
     except CheckpointError:
         return False
     return True

@@ -105,13 +105,20 @@ def _check_switches(settings: Any) -> None:
     """Any text is true to Python, so a word in the place of true or false would be taken for true."""
     if isinstance(settings, Mapping):
         target = settings.get("_target_")
-        parameters = inspect.signature(get_object(target)).parameters if target else {}
+        parameters = inspect.signature(_found(target)).parameters if target else {}
         for name, value in settings.items():
             if name in parameters and parameters[name].annotation in (bool, "bool") and not isinstance(value, bool):
                 raise SettingsError(f"{target}: {name}={value!r} must be true or false")
     if isinstance(settings, (Mapping, list)):
         for value in settings.values() if isinstance(settings, Mapping) else settings:
             _check_switches(value)
+
+
+def _found(target: str) -> Any:
+    try:
+        return get_object(target)
+    except (ImportError, ValueError) as error:
+        raise SettingsError(f"_target_={target} cannot be found ({error}); look at its name") from error
 
 
 def _plain(settings: DictConfig) -> dict[str, Any]:

@@ -115,11 +115,11 @@ def facts_of(
     if "sr" in model:
         settings = (f"{name}={value}" for name, value in model["sr"].items() if name != "_target_")
         facts["Super-resolution"] = ", ".join([model["sr"]["_target_"].rpartition(".")[2], *settings])
-    height, width = model["recipe"]["image_size"]
+    (height, width), epochs = model["recipe"]["image_size"], model["recipe"]["epochs"]
     return facts | {
         "Input size": f"{height} x {width}",
         "Up-sampling": model["recipe"]["upsampling"],
-        "Trained": f"{content['global_step']:,} steps, to epoch {content['epoch'] + 1} of {model['recipe']['epochs']}",
+        "Trained": f"{content['global_step']:,} steps, {min(content['epoch'] + 1, epochs)} of {epochs} epochs",
         "Precision": precision,
         "Seed": str(meta["seed"]),
         "Checkpoint": str(checkpoint),
@@ -164,14 +164,14 @@ def report_of(
     )
     if found.retrieval is None:
         return report
-    report = replace(report, **_retrieval_parts(found, images, ranked_lists))
+    report = replace(report, **_retrieval_parts(task, found, images, ranked_lists))
     report = replace(report, regions=explained_queries(task, found.retrieval, images, regions))
     room = room_for_thumbnails(report)
     assert report.browser is not None
-    return replace(report, browser=with_thumbnails(report.browser, images, room)) if room else report
+    return replace(report, browser=with_thumbnails(report.browser, task, images, room)) if room else report
 
 
-def _retrieval_parts(found: Evaluation, images: EvalDataset, ranked_lists: int) -> dict[str, Any]:
+def _retrieval_parts(task: Task, found: Evaluation, images: EvalDataset, ranked_lists: int) -> dict[str, Any]:
     """What the page says of the ranking, by the names of `Report`."""
     retrieval, findings = found.retrieval, found.findings
     assert retrieval is not None
@@ -185,7 +185,7 @@ def _retrieval_parts(found: Evaluation, images: EvalDataset, ranked_lists: int) 
         "roc": {"trained": roc} if roc else {},
         "ap": retrieval.results.ap[retrieval.results.valid].tolist(),
         "per_rate": [_rate_row(rate, *row, native=native) for rate, row in findings.groups["rate"].items()],
-        "ranked": {k: [ranked_list(retrieval, images, q) for q in chosen] for k, chosen in queries.items()},
+        "ranked": {k: [ranked_list(task, retrieval, images, q) for q in chosen] for k, chosen in queries.items()},
         "browser": browser_of(retrieval, [row.path for row in images.rows], rates),
     }
 

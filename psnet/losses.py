@@ -43,19 +43,22 @@ def batch_hard_triplet(
         return F.relu(farthest_positive - nearest_negative + margin).mean()
 
 
-def restoration(restored: Tensor, high: Tensor, weight: Tensor) -> Tensor:
+def restoration(restored: Tensor, high: Tensor, weight: Tensor, total: Tensor | None = None) -> Tensor:
     """L_SR: mean |restored - high|.
 
     Args:
         restored, high: (B, 3, H, W), both ImageNet-normalised: the space in which the method compares them.
         weight: (B,) of each pair in the mean: 0 for those without a high twin, else 1 in the method.
             Where all are 0 the loss is 0, with a gradient of 0.
+        total: what the weighted sum is divided by, () (at least 1); None for the sum of the weights.
     """
     per_pair = (restored.float() - high.float()).abs().mean(dim=(1, 2, 3))
-    return _weighted_mean(per_pair, weight)
+    return _weighted_mean(per_pair, weight, total)
 
 
-def feature_distance(teacher: Sequence[Tensor], student: Sequence[Tensor], has_high: Tensor) -> Tensor:
+def feature_distance(
+    teacher: Sequence[Tensor], student: Sequence[Tensor], has_high: Tensor, total: Tensor | None = None
+) -> Tensor:
     """L_PS: the sum of mean absolute differences, one for each of the compared features.
 
     In PS-HRNet these are six: pooled, the four branch vectors and the logits (`ReIDFeatures.compared`).
@@ -63,12 +66,13 @@ def feature_distance(teacher: Sequence[Tensor], student: Sequence[Tensor], has_h
     Args:
         teacher, student: matching features, each (B, D).
         has_high: (B,) bool. Pairs without a high twin have no teacher to follow and are left out, as in L_SR.
+        total: as in `restoration`.
     """
     pairs = zip(teacher, student, strict=True)
     per_pair = torch.stack([(s.float() - t.float()).abs().mean(dim=1) for t, s in pairs]).sum(dim=0)
-    return _weighted_mean(per_pair, has_high)
+    return _weighted_mean(per_pair, has_high, total)
 
 
-def _weighted_mean(per_pair: Tensor, weight: Tensor) -> Tensor:
+def _weighted_mean(per_pair: Tensor, weight: Tensor, total: Tensor | None) -> Tensor:
     weight = weight.to(per_pair.dtype)
-    return (per_pair * weight).sum() / weight.sum().clamp(min=1)
+    return (per_pair * weight).sum() / (weight.sum() if total is None else total).clamp(min=1)

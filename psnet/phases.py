@@ -54,8 +54,8 @@ def own_settings(model: Settings) -> Settings:
 _NOT_COMPARED = ("weights", "start_as_identity", "dropout", "checkpointing", "compile")
 """Of a network's settings: of its beginning, and of its training."""
 
-_OF_THE_OPTIMISER = ("recipe.frozen", "recipe.lr_factors", "recipe.average")
-"""Settings whose state a checkpoint holds weight by weight."""
+_OF_THE_OPTIMISER = ("recipe.optimizer", "sr_lr", "recipe.frozen", "recipe.lr_factors", "recipe.average")
+"""Settings whose state a checkpoint holds, weight by weight and rate by rate: that is what a run goes on with."""
 
 _PACKAGE = Path(__file__).parent
 _ROOMS = ("data", "models", "tasks", "losses.py")
@@ -144,34 +144,43 @@ def load_network(path: Path, part: str, wanted: Settings, manifest: Manifest) ->
     return network
 
 
-def check_resume(begun: Begun, model: Settings, manifest: Manifest, given: Mapping[str, str]) -> None:
-    """Refuse to go on with another model, on other data or from other weights; say what else differs.
+def check_resume(begun: Begun, now: Settings) -> None:
+    """Refuse to go on with another model, optimiser, seed, data or weights to start from; say what else differs.
 
     Args:
-        model: without what makes its teacher and its restorer.
-        given: digests of the files that the settings now name, see `psnet.record.given_digests`.
+        now: what the run that goes on would say of itself, see `psnet.record.meta_of`.
     """
     path, meta = begun.file, begun.meta
-    if meta["data_hash"] != manifest.hash():
+    if meta["data_hash"] != now["data_hash"]:
         raise CheckpointError(
             f"{path} was trained on other data (hash {meta['data_hash'][:16]}) than this run "
-            f"(hash {manifest.hash()[:16]}); people to search for may have been trained on. "
+            f"(hash {now['data_hash'][:16]}); people to search for may have been trained on. "
             "Go on with the same dataset settings, or start without resume"
         )
-    differ = differences(model, meta["model"])
+    if meta["seed"] != now["seed"]:
+        raise CheckpointError(
+            f"{path} was begun with seed={meta['seed']}, and a run has one seed; say so, or start without resume"
+        )
+    differ = differences(now["model"], meta["model"])
     network = {key: pair for key, pair in differ.items() if key.startswith(("_target_", "reid.", "sr."))}
     refused = {key: pair for key, pair in network.items() if key.rpartition(".")[2] not in _NOT_COMPARED}
-    refused |= {key: pair for key, pair in differ.items() if key.startswith(_OF_THE_OPTIMISER)}
     if refused:
         raise CheckpointError(f"{path} is of another model: {_text(refused)}. Go on with the same model")
+    state = {key: pair for key, pair in differ.items() if key.startswith(_OF_THE_OPTIMISER)}
+    if state:
+        raise CheckpointError(
+            f"{path} holds the state of another optimiser: {_text(state)}. Go on with the same settings, or start "
+            "without resume"
+        )
     loaded_anew = tuple(name for need in NEEDED if not need.in_student for name in (need.given, f"{need.phase}."))
-    starts = {key for key in differences(given, meta["given"]) if not key.startswith(loaded_anew)}
+    starts = {key for key in differences(now["given"], meta["given"]) if not key.startswith(loaded_anew)}
     if starts:
         raise CheckpointError(
             f"{path} was started from other files than are now behind {', '.join(sorted(starts))}, and a run that goes "
             "on has its weights already. Name the files it was started from, or start without resume"
         )
     others = {key: pair for key, pair in differ.items() if key not in network and not key.endswith("_checkpoint")}
+    others |= differences(now["phases"], meta["phases"])
     if others:
         log.warning("%s goes on with other settings: %s", path, _text(others))
 

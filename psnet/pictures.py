@@ -50,14 +50,14 @@ def _one_a_person(queries: Sequence[int], retrieval: Retrieval) -> list[int]:
     return list(first.values())
 
 
-def ranked_list(retrieval: Retrieval, images: EvalDataset, query: int, length: int = 10) -> RankedList:
-    """One query's list with its pictures. images: query and gallery of that evaluation."""
+def ranked_list(task: Task, retrieval: Retrieval, images: EvalDataset, query: int, length: int = 10) -> RankedList:
+    """One query's list with its pictures. task: what was evaluated. images: query and gallery of that evaluation."""
     ranked = ranked_gallery(retrieval, query, length)
     entries = [
-        Entry(_crop(images, int(retrieval.gallery.index[item])), float(score), bool(match))
+        Entry(_crop(task, images, int(retrieval.gallery.index[item])), float(score), bool(match))
         for item, score, match in zip(ranked.index, ranked.score, ranked.match, strict=True)
     ]
-    crop = _crop(images, int(retrieval.query.index[query]))
+    crop = _crop(task, images, int(retrieval.query.index[query]))
     return RankedList(crop, entries, ap=float(retrieval.results.ap[query]), first_hit=ranked.first_match)
 
 
@@ -95,17 +95,18 @@ def explained(task: Task, retrieval: Retrieval, images: EvalDataset, query: int)
         mine, its = (_as_array(coloured(image, of)) for image, of in zip(task.seen(batch), maps, strict=True))
         entry = Entry(Crop(its, _caption(images, other)), float(ranked.score[place]), bool(ranked.match[place]))
         pairs.append(ExplainedPair(mine, entry, place + 1))
-    return ExplainedQuery(_crop(images, number), pairs)
+    return ExplainedQuery(_crop(task, images, number), pairs)
 
 
-def with_thumbnails(browser: Browser, images: EvalDataset, budget: int) -> Browser:
+def with_thumbnails(browser: Browser, task: Task, images: EvalDataset, budget: int) -> Browser:
     """The browser with a picture of each image in it, as the network's input, before any restoration.
 
     Args:
-        images: query and gallery of that evaluation. budget: bytes for all of them; see `room_for_thumbnails`.
+        task: what was evaluated. images: query and gallery of that evaluation.
+        budget: bytes for all of them; see `room_for_thumbnails`.
     """
     height, width = images.images.preprocess.image_size
-    crops = (_as_array(_shown(images, image.number)) for image in browser.images)
+    crops = (_as_array(_shown(task, images, image.number)) for image in browser.images)
     return replace(browser, thumbnails=make_thumbnails(crops, len(browser.images), budget, height / width))
 
 
@@ -156,9 +157,9 @@ def pixels(image: Tensor) -> Pixels:
     return (image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 
-def _crop(images: EvalDataset, index: int) -> Crop:
+def _crop(task: Task, images: EvalDataset, index: int) -> Crop:
     """An image with its labels."""
-    return Crop(_as_array(_shown(images, index)), _caption(images, index))
+    return Crop(_as_array(_shown(task, images, index)), _caption(images, index))
 
 
 def _caption(images: EvalDataset, index: int) -> str:
@@ -167,8 +168,10 @@ def _caption(images: EvalDataset, index: int) -> str:
     return f"pid {row.pid}{camera}, {row.path}"
 
 
-def _shown(images: EvalDataset, index: int) -> Tensor:
+def _shown(task: Task, images: EvalDataset, index: int) -> Tensor:
     """An image as the network's input, before any restoration, uint8 (3, H, W)."""
+    if task.sees_high:
+        return images.images.high(images.rows[index])
     return images.images.low(images.rows[index], Filter.NEAREST)  # shows how few pixels there are
 
 

@@ -21,6 +21,7 @@ from psnet.checkpoint import (
     DamagedError,
     before,
     git_revision,
+    is_checkpoint,
     load_part,
     newest,
     read_begun,
@@ -175,6 +176,13 @@ def test_one_in_another_form(tmp_path: Path, form: dict[str, int]):
     torch.save({"psnet": {"seed": 1, **form}}, file)
     with pytest.raises(CheckpointError, match=rf"form {form.get('form', 0)}, and this psnet reads form {FORM}\. Take"):
         read_checkpoint(file)
+    with pytest.raises(CheckpointError):  # it is one of ours, whose training images nobody knows
+        is_checkpoint(file)
+
+
+def test_other_weights_are_none_of_ours(tmp_path: Path):
+    torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "official.pth")
+    assert not is_checkpoint(tmp_path / "official.pth")
 
 
 def test_a_missing_one(tmp_path: Path):

@@ -100,7 +100,7 @@ def test_facts_name_both_data_sets(tiny: Manifest):
     assert facts["Input size"] == "256 x 128"
     assert facts["Up-sampling"] == "bilinear"
     assert "Variant" not in facts
-    assert facts["Trained"] == "1,200 steps, to epoch 10 of 71"
+    assert facts["Trained"] == "1,200 steps, 10 of 71 epochs"
     assert facts["Precision"] == "32-true"
     assert facts["Revision"] == "unknown"
     meta["model"]["recipe"]["upsampling"] = "bicubic"  # type: ignore[index]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,6 +37,10 @@ from psnet.report import Entry
 from psnet.tasks import ReID, SuperResolution, Task
 
 SIZE = (64, 32)
+
+
+def low_seeing() -> Task:
+    return SuperResolution(VDSRCA(16, 1))
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +95,7 @@ def test_queries_without_a_match_are_not_shown(images: EvalDataset):
 
 
 def test_a_ranked_list_shows_its_images(images: EvalDataset):
-    shown = ranked_list(retrieval(images), images, 0, length=3)
+    shown = ranked_list(low_seeing(), retrieval(images), images, 0, length=3)
     row = images.rows[0]
     assert shown.query.caption == f"pid {row.pid}, camera {row.camid}, {row.path}"
     assert len(shown.entries) == 3
@@ -104,7 +109,7 @@ def test_a_ranked_list_shows_its_images(images: EvalDataset):
 
 def test_regions_are_those_of_the_first_image_and_of_the_first_match(images: EvalDataset, embedder: Embedder):
     found = retrieval(images)
-    ranked = ranked_list(found, images, 0, length=3)
+    ranked = ranked_list(embedder.engine.task, found, images, 0, length=3)
     shown = explained(embedder.engine.task, found, images, 0)
     assert np.array_equal(shown.query.image, ranked.query.image)
     assert [(pair.rank, pair.entry.match) for pair in shown.pairs] == [(1, False), (3, True)]
@@ -140,7 +145,7 @@ def test_those_of_each_kind_are_explained(images: EvalDataset, embedder: Embedde
     chosen = choose_queries(found, 2)
     assert list(shown) == list(chosen)
     for kind, queries in chosen.items():
-        wanted = [ranked_list(found, images, query, length=1).query.caption for query in queries]
+        wanted = [ranked_list(low_seeing(), found, images, query, length=1).query.caption for query in queries]
         assert [explained.query.caption for explained in shown[kind]] == wanted
     assert explained_queries(embedder.engine.task, found, images, 0) == {kind: [] for kind in chosen}
 
@@ -153,11 +158,15 @@ def test_a_network_that_sees_sharp_images_is_shown_with_them(images: EvalDataset
     maps = regions_of_score(task, item.high / 255, other.high / 255)
     assert np.abs(pair.image - by_hand(item.high, maps[0])).max() <= 1
     assert not torch.equal(item.high, item.low)
+    shown = ranked_list(task, retrieval(images), images, query, length=1).query.image
+    assert np.array_equal(shown, item.high.permute(1, 2, 0).numpy())
 
 
-def test_thumbnails_show_what_the_network_sees(images: EvalDataset) -> None:
+@pytest.mark.parametrize("view", ["low", "high"])
+def test_thumbnails_show_what_the_network_sees(images: EvalDataset, embedder: Embedder, view: Any) -> None:
     names = [row.path for row in images.rows]
-    browser = with_thumbnails(browser_of(retrieval(images), names), images, 2_000_000)
+    task = ReID(embedder.engine.task.reid, view=view)
+    browser = with_thumbnails(browser_of(retrieval(images), names), task, images, 2_000_000)
     assert browser.thumbnails is not None
     (sheet,) = browser.thumbnails.sheets
     assert sheet.height == 2 * sheet.width  # as the network's input
@@ -167,7 +176,8 @@ def test_thumbnails_show_what_the_network_sees(images: EvalDataset) -> None:
         assert (shown.name, shown.pid, shown.camid) == (row.path, row.pid, row.camid)
         left, top = cell % sheet.columns * sheet.width, cell // sheet.columns * sheet.height
         crop = whole.crop((left, top, left + sheet.width, top + sheet.height))
-        seen = to_pillow(images.images.low(row, Filter.NEAREST)).resize(crop.size, Image.Resampling.LANCZOS)
+        image = images.images.high(row) if view == "high" else images.images.low(row, Filter.NEAREST)
+        seen = to_pillow(image).resize(crop.size, Image.Resampling.LANCZOS)
         assert np.abs(np.asarray(crop, float) - np.asarray(seen, float)).mean() < 6
 
 

@@ -51,7 +51,7 @@ class Dashboard(pl.Callback):
             ]
         if task.retrieval_result is not None:
             queries = choose_queries(task.retrieval_result, self.images)["random"]
-            lists = [ranked_list(task.retrieval_result, images, query) for query in queries]
+            lists = [ranked_list(task, task.retrieval_result, images, query) for query in queries]
             pictures["ranked"] = [wandb.Image(strip(one), caption=one.query.caption) for one in lists]
         return pictures
 

@@ -54,6 +54,10 @@ class Finite(pl.Callback):
         if (batch_idx + 1) % self.every_n_steps == 0 or trainer.is_last_batch:
             self._look(trainer)
 
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._steps:  # trainer.max_steps has ended the training within an epoch
+            self._look(trainer)
+
     def _look(self, trainer: pl.Trainer) -> None:
         steps, self._steps = self._steps, []
         finite = [torch.stack([value.isfinite().all() for value in step.terms.values()]).all() for step in steps]
@@ -79,5 +83,6 @@ class Finite(pl.Callback):
         return (
             f"{' and '.join(broken)} diverged at step {step.number}, epoch {trainer.current_epoch + 1}, batch "
             f"{step.batch_idx + 1}: {figures}. {kept}; the last checkpoint is from before it. The "
-            "same settings end here again: take a lower learning rate, or trainer.precision=32-true"
+            "same settings end here again: go on from it with trainer.precision=32-true, or begin anew with a lower "
+            "learning rate"
         )

@@ -24,6 +24,7 @@ from psnet.data.dataset import (
 from psnet.data.manifest import Manifest
 from psnet.data.preprocess import Preprocess
 from psnet.data.sampler import Draw, PKBatchSampler, ShardSampler
+from psnet.data.samples import DataError
 
 
 class MLRDataModule(pl.LightningDataModule):
@@ -39,7 +40,7 @@ class MLRDataModule(pl.LightningDataModule):
         seed: of batches and augmentation. rates_anew: see `PairDataset`.
 
     Raises:
-        DataError: the set has fewer training identities than a batch.
+        DataError: the set has fewer training identities than a batch, or a number is out of range.
     """
 
     def __init__(
@@ -56,6 +57,11 @@ class MLRDataModule(pl.LightningDataModule):
         same_batch: bool = False,
     ) -> None:
         super().__init__()
+        if eval_batch_size < 1 or workers < 0:
+            raise DataError(
+                f"loader.eval_batch_size={eval_batch_size} must be 1 or more images, and loader.workers={workers} 0 or "
+                "more processes"
+            )
         self.manifest = manifest
         self.eval_batch_size, self.workers = eval_batch_size, workers
         self.waited = 0.0

@@ -5,7 +5,7 @@ from psnet.embeddings.formats import FORMATS
 from psnet.embeddings.made_by import DescriptorPart, MadeBy
 from psnet.embeddings.naming import NAMINGS
 from psnet.embeddings.read import read_embeddings
-from psnet.embeddings.write import save_embeddings
+from psnet.embeddings.write import check_target, save_embeddings
 
 __all__ = [
     "FORMATS",
@@ -15,6 +15,7 @@ __all__ = [
     "EmbeddingSet",
     "EmbeddingSide",
     "MadeBy",
+    "check_target",
     "read_embeddings",
     "save_embeddings",
 ]

@@ -33,15 +33,31 @@ def save_embeddings(embeddings: EmbeddingSet, path: str | Path) -> Path:
         EmbeddingError: another ending, a folder that holds other things, or what the format cannot hold.
     """
     path = Path(path)
+    check_target(path)
     writers: dict[str, Callable[[EmbeddingSet, Path], None]] = {
         ".npz": _write_npz,
         ".parquet": _write_parquet,
         "": _write_folder,
     }
-    if path.suffix not in writers:
-        raise EmbeddingError(f"{path} ends in {path.suffix!r}; end it in .npz or .parquet, or in nothing for a folder")
     writers[path.suffix](embeddings, path)
     return path
+
+
+def check_target(path: str | Path) -> None:
+    """That embeddings can be written there, before they are computed.
+
+    Raises:
+        EmbeddingError: another ending, a folder that holds other things, or a library is missing.
+    """
+    path = Path(path)
+    if path.suffix not in (".npz", ".parquet", ""):
+        raise EmbeddingError(f"{path} ends in {path.suffix!r}; end it in .npz or .parquet, or in nothing for a folder")
+    if path.suffix == ".parquet":
+        pyarrow(path)
+    ours = path.is_dir() and all(OUR_FILE.fullmatch(file.name) for file in path.iterdir())
+    if path.is_dir() if path.suffix else path.exists() and not ours:
+        kind = "file" if path.suffix else "folder of embeddings"
+        raise EmbeddingError(f"{path} is there already, and is no {kind}; give another name")
 
 
 def _arrays(embeddings: EmbeddingSet) -> Columns:
@@ -71,8 +87,6 @@ def _write_folder(embeddings: EmbeddingSet, path: Path) -> None:
     strange = [name for name in arrays if not OUR_FILE.fullmatch(f"{name}.npy")]
     if strange:
         raise EmbeddingError(f"{strange[0]!r} cannot be the name of a file; rename that label, or write an .npz")
-    if path.exists() and not (path.is_dir() and all(OUR_FILE.fullmatch(file.name) for file in path.iterdir())):
-        raise EmbeddingError(f"{path} is there already, and is no folder of embeddings; give another name")
     beside, older = (path.with_name(f".{path.name}.{os.getpid()}.{end}") for end in ("part", "old"))
     try:
         for name, values in arrays.items():

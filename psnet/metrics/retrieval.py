@@ -123,6 +123,8 @@ class RetrievalMetric(Metric):
         super().__init__()
         if shots not in ("multi", "single"):
             raise ValueError(f"shots={shots!r} must be multi or single")
+        if repeats < 1:
+            raise ValueError(f"repeats={repeats} must be 1 or more draws of a gallery")
         self.expected, self.camera_rule, self.shots = expected, camera_rule, shots
         self.repeats, self.seed, self.junk_pid, self.distance = repeats, seed, junk_pid, distance
         self.found: Retrieval | None = None

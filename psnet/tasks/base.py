@@ -56,9 +56,14 @@ class Task(pl.LightningModule):
         """What the maps that make up the descriptor go into, each of (B, C, h, w); empty of a task without such."""
         return nn.ModuleList()
 
+    @property
+    def sees_high(self) -> bool:
+        """It is shown the sharp image of each pair, as a teacher is."""
+        return False
+
     def seen(self, batch: PairBatch | EvalBatch) -> Tensor:
         """The images that the network is shown of a batch, (B, 3, H, W) in [0, 1]."""
-        return batch.low
+        return batch.high if self.sees_high else batch.low
 
     def restore(self, low: Tensor) -> Tensor | None:
         """The image as super-resolution gives it, (B, 3, H, W), or None of a task that restores nothing."""

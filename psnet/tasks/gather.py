@@ -8,6 +8,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from psnet.data.sampler import rank_and_world
+
 
 def gather(x: Tensor) -> Tensor:
     """(B, ...) of each process -> (W B, ...) of all W, in their order. Processes are connected.
@@ -16,6 +18,19 @@ def gather(x: Tensor) -> Tensor:
     """
     gathered: Tensor = _Gather.apply(x)
     return gathered
+
+
+def process_sum(weight: Tensor) -> Tensor:
+    """Sum of the weights (B,) of a process's pairs, () float32, as the mean of all processes.
+
+    Divided by it, weighted sums have the mean over processes, which DDP makes of gradients, of one process with all
+    pairs; the processes' own sums may differ.
+    """
+    total = weight.float().sum()
+    if rank_and_world()[1] > 1:
+        dist.all_reduce(total)
+        total /= dist.get_world_size()
+    return total
 
 
 class _Gather(torch.autograd.Function):

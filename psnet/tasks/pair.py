@@ -13,6 +13,7 @@ from psnet.losses import feature_distance, restoration
 from psnet.metrics import RetrievalMetric
 from psnet.models import HRNetReID, NoRestoration, Normalise
 from psnet.tasks.base import Task
+from psnet.tasks.gather import process_sum
 from psnet.tasks.recipe import Recipe
 
 
@@ -68,17 +69,18 @@ class PSHRNet(Task):
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         restored = self.sr(batch.low)
         student = self.reid(restored)
+        twins = process_sum(batch.has_high)
         vectors = (student.pooled, *student.branches) if self.triplet_pooled else student.branches
         terms = {
             "ce": F.cross_entropy(student.logits, batch.label, label_smoothing=self.label_smoothing),
             "triplet": self.triplet(vectors, batch.label, self.margin, self.triplet_gathered),
-            "sr": restoration(self.normalise(restored), self.normalise(batch.high), batch.has_high),
+            "sr": restoration(self.normalise(restored), self.normalise(batch.high), batch.has_high, twins),
         }
         loss = self.ce_weight * terms["ce"] + self.triplet_weight * terms["triplet"] + self.sr_weight * terms["sr"]
         for teacher in self._teacher:
             with torch.no_grad():
                 seen = teacher(batch.high)
-            terms["ps"] = feature_distance(seen.compared, student.compared, batch.has_high)
+            terms["ps"] = feature_distance(seen.compared, student.compared, batch.has_high, twins)
             loss = loss + self.ps_weight * terms["ps"]
         self.log_terms(batch, loss, terms)
         return loss

@@ -81,6 +81,9 @@ class Recipe:
                 f"model.recipe.upsampling={self.upsampling!r} must be one of {', '.join(UPSAMPLINGS)}; "
                 "bilinear is the method's"
             )
+        for name in ("epochs", "validate_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"model.recipe.{name}={getattr(self, name)} must be 1 or more epochs")
         if self.average is not None and not 0 < self.average < 1:
             raise ValueError(f"model.recipe.average={self.average} must be between 0 and 1, such as 0.99, or null")
         if self.patience is not None and self.patience < 1:

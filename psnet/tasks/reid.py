@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from psnet.data.dataset import EvalBatch, PairBatch
+from psnet.data.dataset import PairBatch
 from psnet.metrics import RetrievalMetric
 from psnet.models import HRNetReID
 from psnet.tasks.base import Task
@@ -51,8 +51,9 @@ class ReID(Task):
         self.ce_weight, self.triplet_pooled, self.triplet_gathered = ce_weight, triplet_pooled, triplet_gathered
         self.label_smoothing, self.margin = label_smoothing, margin
 
-    def seen(self, batch: PairBatch | EvalBatch) -> Tensor:
-        return batch.high if self.view == "high" else batch.low
+    @property
+    def sees_high(self) -> bool:
+        return self.view == "high"
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         features = self.reid(self.seen(batch))

@@ -37,7 +37,7 @@ def one_cycle(epoch: float, epochs: int, lr: float, rise: float = 0.25, start: f
     [0.05, 1.0, 0.5, 0.0]
     """
     done = min(epoch / epochs, 1.0)
-    if done < rise:
+    if done < rise or rise == 1:
         return lr * (1 - (1 - start) * _half_cosine(done / rise))
     return lr * _half_cosine((done - rise) / (1 - rise))
 

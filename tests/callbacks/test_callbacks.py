@@ -174,12 +174,14 @@ class Slow(nn.Module):
         return images
 
 
-def trained(data: MLRDataModule, folder: Path, *callbacks: pl.Callback, epochs: int = 2) -> dict[str, list[float]]:
+def trained(
+    data: MLRDataModule, folder: Path, *callbacks: pl.Callback, epochs: int = 2, **more: Any
+) -> dict[str, list[float]]:
     """Columns of the log, a row a step."""
     trainer = pl.Trainer(
         max_epochs=epochs, accelerator="cpu", callbacks=list(callbacks), logger=CSVLogger(folder, "", "log"),
         enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, log_every_n_steps=1,
-        limit_val_batches=0, num_sanity_val_steps=0, use_distributed_sampler=False,
+        limit_val_batches=0, num_sanity_val_steps=0, use_distributed_sampler=False, **more,
     )  # fmt: skip
     trainer.fit(Line(), datamodule=data)
     columns: dict[str, list[float]] = {}
@@ -251,6 +253,22 @@ def test_figures_are_there_when_loggers_write(tiny: Manifest, tmp_path: Path):
     data = MLRDataModule(tiny, Preprocess((64, 32)), (2, 2), nn.Identity(), workers=0)
     trained(data, tmp_path, Look(), epochs=3)
     assert steps == [3, 4, 6, 8, 9, 12]
+
+
+def test_batches_that_make_a_step_together_are_counted_once(tiny: Manifest, tmp_path: Path):
+    """Four batches an epoch, two a step: the second step of each epoch is at its end."""
+    seen: list[tuple[int, int]] = []
+
+    class Look(pl.Callback):
+        def on_train_batch_end(
+            self, trainer: pl.Trainer, task: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+        ) -> None:
+            if is_due(trainer, 1):
+                seen.append((trainer.global_step, batch_idx))
+
+    data = MLRDataModule(tiny, Preprocess((64, 32)), (2, 2), nn.Identity(), workers=0)
+    trained(data, tmp_path, Look(), epochs=2, accumulate_grad_batches=2)
+    assert seen == [(1, 1), (2, 3), (3, 1), (4, 3)]
 
 
 def test_a_strip_frames_right_and_wrong():

@@ -45,14 +45,14 @@ class Poisoned(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def fit(task: pl.LightningModule, tiny: Manifest, folder: Path, every_n_steps: int) -> None:
+def fit(task: pl.LightningModule, tiny: Manifest, folder: Path, every_n_steps: int, **more: Any) -> None:
     data = MLRDataModule(tiny, Preprocess((64, 32)), (2, 2), nn.Identity(), workers=0)
     assert len(data.batches) == BATCHES
     how: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     keeper = ModelCheckpoint(folder, filename="last", save_on_train_epoch_end=True)
     trainer = pl.Trainer(
         max_epochs=3, accelerator="cpu", default_root_dir=folder, limit_val_batches=0,
-        use_distributed_sampler=False, callbacks=[keeper, Finite(every_n_steps)], **how,
+        use_distributed_sampler=False, callbacks=[keeper, Finite(every_n_steps)], **how, **more,
     )  # fmt: skip
     trainer.fit(task, datamodule=data)
 
@@ -74,6 +74,13 @@ def test_the_run_ends_and_says_where(tiny: Manifest, tmp_path: Path, value: floa
     checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
     assert checkpoint["epoch"] == 0
     assert checkpoint["state_dict"]["weight"].isfinite()
+
+
+def test_a_training_that_ends_within_an_epoch(tiny: Manifest, tmp_path: Path):
+    """Its last steps come before no tenth one, and before no end of an epoch."""
+    with pytest.raises(DivergedError, match=r"^ps diverged at step 7, epoch 2, batch 3: "):
+        fit(Poisoned(1, 2, math.nan), tiny, tmp_path, 10, max_steps=7)
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 0
 
 
 def test_a_batch_that_cannot_be_kept_does_not_hide_what_happened(tiny: Manifest, tmp_path: Path):

@@ -211,5 +211,5 @@ def test_without_h5py_the_extra_is_named(release: Path, monkeypatch: pytest.Monk
         return real_import(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", no_h5py)
-    with pytest.raises(DataError, match=r"pip install 'psnet\[cuhk03\]'"):
+    with pytest.raises(DataError, match=r"pip install -e '\.\[cuhk03\]'"):
         read_cuhk03(release)

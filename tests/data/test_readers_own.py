@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from psnet.data.protocol import MLRProtocol
 from psnet.data.readers import describe, read_csv, read_folder
 from psnet.data.readers.numbering import numbered
+from psnet.data.roles import build_manifest
 from psnet.data.samples import NO_CAMERA, DataError, Sample, SampleSet
 from tests.data import trees
 
@@ -245,3 +247,15 @@ def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
 def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no folder .*nowhere.*one folder of images per identity.*dataset\.source"):
         read_folder(tmp_path / "nowhere")
+
+
+def test_images_of_no_part_among_others(tmp_path: Path) -> None:
+    """They would be left out in silence."""
+    trees.pictures(tmp_path, ["a.png", "b.png", "c.png"])
+    (tmp_path / "m.csv").write_text("path,pid,camid,split\na.png,1,1,train\nb.png,2,1,query\nc.png,3,1,\n")
+    found = read_csv(tmp_path / "m.csv")
+    digests = {sample.path: "" for sample in found.samples}
+    with pytest.raises(
+        DataError, match=r"1 of 3 images are neither train nor of the test set, e\.g\. c\.png; mark all"
+    ):
+        build_manifest(found, MLRProtocol(published_roles=True), digests)

@@ -14,10 +14,13 @@ import wandb
 
 import evaluate
 import train as main_job
+from psnet.assembly import trained_task
+from psnet.checkpoint import read_checkpoint
 from psnet.configuration import SettingsError
 from psnet.data.manifest import Manifest
 from psnet.data.samples import DataError
 from psnet.losses import DivergedError
+from psnet.metrics import RetrievalMetric
 from tests.composed import composed
 from tests.data.real import real_set
 from tests.job.world import PHASES, World
@@ -57,6 +60,18 @@ def test_a_loss_that_diverges(world: World):
             ["model=vdsr_ca_small", "report.regions=1"],
             SettingsError,
             r"report\.regions=1: SuperResolution pools no maps of regions; take a task that re-identifies",
+        ),
+        (["loader.eval_batch_size=0"], DataError, r"loader\.eval_batch_size=0 must be 1 or more"),
+        (["loader.workers=-1"], DataError, r"loader\.workers=-1 0 or more"),
+        (["dataset.shots=single", "dataset.repeats=0"], SettingsError, r"repeats=0 must be 1 or more draws"),
+        (["trainer.max_epochs=2"], SettingsError, r"trainer\.max_epochs=2 must be 1 to 1, the epochs of the recipe"),
+        (["trainer.max_steps=0"], SettingsError, r"not one epoch was trained; see to trainer\.max_steps"),
+        (["trainer.accelerator=tpu"], SettingsError, r"trainer: .*torch_xla"),
+        (["seed=-1"], SettingsError, r"seed=-1 must be 0 to 4294967295"),
+        (
+            ["model.recipe.optimizer._target_=torch.optim.Adamww"],
+            SettingsError,
+            r"torch\.optim\.Adamww cannot be found",
         ),
         (["report.restored=all"], SettingsError, r"report\.restored=all must be a number from 0 on"),
     ],
@@ -104,6 +119,8 @@ def test_a_shell_sees_one_line(tmp_path: Path, command: list[str], message: str)
 @pytest.mark.parametrize(
     ("job", "words", "message"),
     [
+        (main_job, ["net@model.teacher.reid=resnet18"], "net@model.teacher.reid=resnet18 changes nothing: teacher has"),
+        (main_job, ["model=ps_hrnet_small", "net@model.sr_start.sr=vdsr"], "changes nothing: sr_start has the model's"),
         (evaluate, [], "error: no checkpoint is given; say checkpoint=PATH"),
         (main_job, ["dataset=folder"], "error: dataset.source.reader.root has no value; give"),
     ],
@@ -156,3 +173,18 @@ def test_an_optimiser_that_has_no_fused_form(world: World):
     cfg = world.compose("unfused", "hrnet_reid_small", "model.recipe.optimizer._target_=torch.optim.NAdam")
     with pytest.raises(SettingsError, match=r"model\.recipe\.optimizer: .*unexpected keyword argument 'fused'"):
         main_job.train(cfg)
+
+
+@pytest.mark.parametrize(("file", "message"), [("out.csv", "ends in '.csv'"), ("taken", "is no folder of embeddings")])
+def test_where_embeddings_go_is_looked_at_first(tmp_path: Path, checkpoint: Path, file: str, message: str):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "letter.txt").touch()
+    task = trained_task(read_checkpoint(checkpoint))
+    task.retrieval = RetrievalMetric()
+    with pytest.raises(SettingsError, match=f"embeddings: .*{message}"):
+        evaluate.check_embeddings(str(tmp_path / file), task)
+    evaluate.check_embeddings(None, task)
+    evaluate.check_embeddings(str(tmp_path / "new.npz"), task)
+    task.retrieval = None
+    with pytest.raises(SettingsError, match=r"new\.npz: this network restores images and describes none"):
+        evaluate.check_embeddings("new.npz", task)

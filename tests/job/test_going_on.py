@@ -42,6 +42,9 @@ def test_a_finished_run_is_scored_again(whole: Ran, world: World, caplog: pytest
         ("ps_hrnet_demo", ["dataset.source.protocol.split=1"], "was trained on other data .* same dataset settings"),
         ("ps_hrnet_demo", ["model.reid.max_weights=[1,1,1,1]"], r"of another model: reid\.max_weights=\[0\.5, 0\.2, "),
         ("ps_hrnet_demo", ["model.sr.blocks=2"], r"of another model: sr\.blocks=6 where 2 is wanted"),
+        ("ps_hrnet_demo", ["model.recipe.optimizer.lr=1e-5"], r"another optimiser: recipe\.optimizer\.lr=.* 1e-05 is"),
+        ("ps_hrnet_demo", ["model.sr_lr=null"], r"another optimiser: sr_lr=2e-05 where None is wanted"),
+        ("ps_hrnet_demo", ["seed=1"], r"begun with seed=0, and a run has one seed"),
         ("hrnet_reid_small", [], r"of another model: _target_=psnet\.tasks\.PSHRNet where psnet\.tasks\.ReID"),
     ],
 )
@@ -60,8 +63,10 @@ def test_other_settings_of_a_run_that_goes_on_are_said(whole: Ran, world: World,
         "ps_hrnet_demo",
         f"resume={whole.folder / 'last.ckpt'}",
         "model.ps_weight=0.1",
+        "model.teacher.margin=0.2",
         "untrained=false",
     )
+    assert ", teacher.margin=0.3 where 0.2 is wanted" in caplog.text
     assert "goes on with other settings: ps_weight=0.5 where 0.1 is wanted, recipe.epochs=2 where 1" in caplog.text
 
 

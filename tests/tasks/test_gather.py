@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from psnet.losses import batch_hard_triplet
-from tests.tasks.two_processes import WAYS, batch, gradients, task
+from tests.tasks.two_processes import WAYS, batch, gradients, pair, task, unlike
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,8 +20,8 @@ Gradients = dict[str, Tensor]
 
 
 @pytest.fixture(scope="module")
-def by_two(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[bool, bool], Gradients]:
-    """By whether batch norm takes the statistics at hand, and triplets are gathered."""
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which two processes have left what they computed."""
     folder = tmp_path_factory.mktemp("gradients")
     command = [sys.executable, "-m", "tests.tasks.two_processes"]
     both = [subprocess.Popen([*command, str(rank), str(folder)], cwd=ROOT) for rank in range(2)]
@@ -30,7 +30,13 @@ def by_two(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[bool, bool], 
     finally:
         for process in both:
             process.kill()
-    return dict(zip(WAYS, torch.load(folder / "gradients.pt", weights_only=True), strict=True))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def by_two(left: Path) -> dict[tuple[bool, bool], Gradients]:
+    """By whether batch norm takes the statistics at hand, and triplets are gathered."""
+    return dict(zip(WAYS, torch.load(left / "gradients.pt", weights_only=True), strict=True))
 
 
 def by_one(normalises: bool) -> Gradients:
@@ -49,6 +55,14 @@ def test_the_gradients_are_those_of_one_process_with_all_images(by_two: dict[tup
     one = by_one(normalises=False)
     assert max(float(gradient.abs().max()) for gradient in one.values()) > 0.01
     assert farthest(by_two[False, True], one) < 1e-6
+
+
+def test_so_are_those_of_the_pair_where_twins_are_spread_unevenly(left: Path):
+    made = pair()
+    made.training_step(unlike(None), 0).backward()
+    one = gradients(made)
+    assert max(float(gradient.abs().max()) for name, gradient in one.items() if name.startswith("sr.")) > 0.01
+    assert farthest(torch.load(left / "pair.pt", weights_only=True), one) < 1e-5
 
 
 @pytest.mark.parametrize(("normalises", "gathered"), [(True, True), (False, False)])

@@ -33,6 +33,12 @@ def test_an_image_size_that_hrnet_cannot_halve(size: tuple[int, ...]):
         recipe(image_size=size)
 
 
+@pytest.mark.parametrize("name", ["epochs", "validate_every"])
+def test_no_epoch(name: str):
+    with pytest.raises(ValueError, match=rf"model\.recipe\.{name}=0 must be 1 or more epochs"):
+        recipe(**{name: 0})
+
+
 def test_an_unknown_up_sampling():
     assert recipe().upsampling == "bilinear"
     with pytest.raises(ValueError, match=r"upsampling='lanczos' must be one of bilinear, bicubic"):

@@ -30,6 +30,10 @@ def test_phase_1_has_no_warm_up():
     assert warm_up_then_steps(0, 71, 0.0085, warm_up_epochs=0) == 0.0085
 
 
+def test_one_cycle_may_rise_to_its_end():
+    assert [one_cycle(epoch, 4, 2.0, rise=1, start=0) for epoch in (0, 2, 4)] == pytest.approx([0, 1, 2])
+
+
 def test_one_cycle_rises_once_and_falls_to_nothing():
     rates = [one_cycle(epoch / 10, 8, 2.0) for epoch in range(81)]
     top = rates.index(max(rates))

@@ -1,6 +1,7 @@
 """One of two processes that take steps together: python -m tests.tasks.two_processes RANK FOLDER
 
-Each has half of the images. The first leaves the gradients of both, as DDP averages them, for each of `WAYS`.
+Each has half of the images. The first leaves the gradients of both, as DDP averages them, for each of `WAYS` and of
+`pair`.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from psnet.data.dataset import PairBatch
-from psnet.tasks import ReID, Task
+from psnet.tasks import PSHRNet, ReID, Task
 from tests.tasks.tiny import TinyReID, tiny_batch
 
 WAYS = [(normalises, gathered) for normalises in (False, True) for gathered in (False, True)]
@@ -34,6 +35,23 @@ def task(normalises: bool, gathered: bool) -> Task:
     made = ReID(TinyReID(), triplet_pooled=True, triplet_gathered=gathered)
     made.log_terms = lambda *_: None  # type: ignore[method-assign]
     made.reid.bn.train(normalises)  # type: ignore[attr-defined]
+    return made
+
+
+def unlike(rank: int | None) -> PairBatch:
+    """`batch`, where one half has a single sharp twin, and the other has all."""
+    images = batch(None)
+    images = images._replace(has_high=torch.arange(len(images.label)) <= len(images.label) // 2)
+    half = len(images.label) // 2
+    return images if rank is None else PairBatch(*(part[rank * half : (rank + 1) * half] for part in images))
+
+
+def pair() -> Task:
+    """All terms of the method, without what each process has for itself."""
+    torch.manual_seed(0)
+    made = PSHRNet(nn.Conv2d(3, 3, 3, padding=1), TinyReID(), TinyReID(), sr_weight=5.0)  # type: ignore[arg-type]
+    made.log_terms = lambda *_: None  # type: ignore[method-assign]
+    made.reid.bn.eval()
     return made
 
 
@@ -60,7 +78,11 @@ def main(rank: int, folder: Path) -> None:
         step = DistributedDataParallel(Step(made))  # which must outlive the step, or nothing is averaged
         step(batch(rank)).backward()
         found.append(gradients(made))
+    made = pair()
+    step = DistributedDataParallel(Step(made))
+    step(unlike(rank)).backward()
     if rank == 0:
+        torch.save(gradients(made), folder / "pair.pt")
         torch.save(found, folder / "gradients.pt")
     dist.destroy_process_group()
 
