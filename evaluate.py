@@ -97,9 +97,7 @@ def check_embeddings(file: str | None, task: Task) -> None:
         SettingsError: they could not be written there, or the task makes none.
     """
     if file and task.retrieval is None:
-        raise SettingsError(
-            f"embeddings={file}: {type(task).__name__} restores images and describes none; leave it out"
-        )
+        raise SettingsError(f"embeddings={file}: this network restores images and describes none; leave it out")
     if file:
         try:
             check_target(file)
