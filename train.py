@@ -36,6 +36,7 @@ from psnet.phases import (
     NEEDED,
     Settings,
     check_resume,
+    has_restorer,
     keep,
     load_network,
     settings_hash,
@@ -149,7 +150,6 @@ def check(run: Run, model: Settings) -> None:
     shown = run.manifest.split("query") + run.manifest.split("gallery")
     for one in (*phases, model):
         task, recipe, _ = build_phase(run, one)
-        epochs_of(run.cfg.trainer, recipe)
         if recipe.patience and task.retrieval is None and not any(row.is_low and row.has_high for row in shown):
             raise SettingsError(
                 f"model.recipe.patience={recipe.patience}: no low image has a sharp twin, so nothing says whether the "
@@ -159,12 +159,19 @@ def check(run: Run, model: Settings) -> None:
             task.configure_optimizers()
         except (ValueError, TypeError) as error:
             raise SettingsError(f"model.recipe.optimizer: {error}") from error
-    if "sr" in model and not any(row.is_low and row.has_high for row in run.manifest.split("train")):
+    if has_restorer(model) and not any(row.is_low and row.has_high for row in run.manifest.split("train")):
         log.warning(
-            "no low training image has a sharp twin, so nothing shows the restorer how to sharpen; "
-            "dataset.source.protocol.train_low_share=0.5 makes half of the sharp ones low"
+            "no low training image has a sharp twin, so nothing shows the restorer how to sharpen, nor what a teacher "
+            "makes of the sharp one; dataset.source.protocol.train_low_share=0.5 makes half of the sharp ones low"
         )
-    check_report(run.cfg.report, task)  # that of the model itself, the last; it is what the page is about
+    # those of the model itself, the last
+    check_report(run.cfg.report, task)
+    asked = run.cfg.trainer.max_epochs
+    if asked is not None and not 0 < asked <= recipe.epochs:
+        raise SettingsError(
+            f"trainer.max_epochs={asked} must be 1 to {recipe.epochs}, the recipe's; for a longer training say "
+            "model.recipe.epochs"
+        )
 
 
 def build_parts(run: Run, model: Settings) -> dict[str, Any]:
@@ -249,20 +256,8 @@ def fit(run: Run, model: Settings, folder: Path, name: str, begun: Begun | None,
 
 
 def epochs_of(trainer: DictConfig, recipe: Recipe) -> int:
-    """How many to train: all of the recipe's, or as many of them as the trainer says.
-
-    Raises:
-        SettingsError: those are none, or more, for which the recipe has no learning rate.
-    """
-    if trainer.max_epochs is None:
-        return recipe.epochs
-    epochs = int(trainer.max_epochs)
-    if not 0 < epochs <= recipe.epochs:
-        raise SettingsError(
-            f"trainer.max_epochs={epochs} must be 1 to {recipe.epochs}, the epochs of the recipe; for a longer "
-            "training say model.recipe.epochs"
-        )
-    return epochs
+    """How many to train: the recipe has no learning rate for more than its own."""
+    return recipe.epochs if trainer.max_epochs is None else min(trainer.max_epochs, recipe.epochs)
 
 
 def callbacks_of(recipe: Recipe, task: Task) -> list[pl.Callback]:
@@ -314,7 +309,7 @@ def build_loggers(run: Run, folder: Path, name: str, begun: Begun | None) -> lis
 def main(cfg: DictConfig) -> float:
     sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
-        check_words(HydraConfig.get().overrides.task)
+        check_words(cfg, HydraConfig.get().overrides.task)
         if cfg.again is not None:
             cfg = settings_of(cfg.again, cfg, first_names(HydraConfig.get().overrides.task))
         metrics = run_job(cfg, train, processes) if sweeps else train(cfg)
@@ -327,14 +322,16 @@ def main(cfg: DictConfig) -> float:
     return metrics.get("rank1", metrics.get("psnr_restored", float("nan")))
 
 
-def check_words(words: Sequence[str]) -> None:
+def check_words(cfg: DictConfig, words: Sequence[str]) -> None:
     """
     Raises:
-        SettingsError: a word that conf/ takes and that changes nothing, as phases have these networks of the model.
+        SettingsError: a word changes nothing, as it names the network of a phase that takes the model's.
     """
-    for phase, network in (("teacher", "reid"), ("sr_start", "sr")):
+    model: Any = OmegaConf.to_container(cfg.model, resolve=False)
+    for phase, network in ((need.phase, need.part) for need in NEEDED):
+        same = f"${{model.{network}}}" == (model.get(phase) or {}).get(network)
         idle = [word for word in words if word.lstrip("+").startswith(f"net@model.{phase}.{network}=")]
-        if idle:
+        if same and idle:
             raise SettingsError(f"{idle[0]} changes nothing: {phase} has the model's network; say net@model.{network}=")
 
 

@@ -26,13 +26,16 @@ On {data}; {evaluation}.
 Score it again, or on another set:
 
     python evaluate.py {checkpoint}
-
-Start other training from it ({taken}; images it was trained on are refused as images to search for):
-
-    python train.py dataset=mlr_viper {start}
-
+{start}
 It was trained on images of people. Use it within the licence of the data sets named above, and where finding people
 again is lawful.
+"""
+
+
+START = """
+Start other training from it ({taken}; images it was trained on are refused as images to search for):
+
+    python train.py dataset=mlr_viper {words}
 """
 
 
@@ -51,20 +54,21 @@ def write_card(
         evaluation=facts["Evaluation"],
         scores=_scores(metrics),
         checkpoint=typed("checkpoint", checkpoint),
-        **_start(checkpoint, model),
+        start=_start(checkpoint, model),
     )
     write_whole(path, card)
 
 
-def _start(checkpoint: Path, model: Mapping[str, Any]) -> dict[str, str]:
-    """What other training takes of the checkpoint, and its settings."""
+def _start(checkpoint: Path, model: Mapping[str, Any]) -> str:
+    """What other training takes of the checkpoint, and its settings; of a network of one's own nothing is known."""
     if "reid" not in model:
         words = ["model=hrnet_reid_sr_small", typed("model.sr_checkpoint", checkpoint), "model.sr_start=null"]
-        return {"taken": "the restorer", "start": " ".join(words)}
+        return START.format(taken="the restorer", words=" ".join(words))
+    if "backbone" not in model["reid"]:
+        return ""
     words = ["model=hrnet_reid_small", typed("model.reid.weights", checkpoint)]
-    if "backbone" in model["reid"]:
-        words.append(f"model.reid.backbone={model['reid']['backbone']}")
-    return {"taken": "all of re-identification but the classifier", "start": " ".join(words)}
+    words.append(f"model.reid.backbone={model['reid']['backbone']}")
+    return START.format(taken="all of re-identification but the classifier", words=" ".join(words))
 
 
 def _scores(metrics: Mapping[str, Any]) -> str:

@@ -37,6 +37,8 @@ LONGEST_NAME = 160
 
 _PACKAGE = Path(__file__).resolve().parent
 
+_VERSIONED = ("psnet", "torch", "torchvision", "pytorch_lightning", "timm")
+
 
 def configuration_folder() -> str:
     """Absolute path of conf/, as `hydra.main` wants it: in the checkout, or in the installed package."""
@@ -119,6 +121,19 @@ def _found(target: str) -> Any:
         return get_object(target)
     except (ImportError, ValueError) as error:
         raise SettingsError(f"_target_={target} cannot be found ({error}); look at its name") from error
+
+
+def own_sources(settings: Any) -> list[Path]:
+    """The files of what is built that is neither psnet's nor a library's with versions of its own."""
+    found: set[Path] = set()
+    if isinstance(settings, Mapping):
+        target = str(settings.get("_target_", ""))
+        if target and target.partition(".")[0] not in _VERSIONED:
+            found.add(Path(inspect.getfile(inspect.unwrap(_found(target)))))
+    if isinstance(settings, (Mapping, list)):
+        for value in settings.values() if isinstance(settings, Mapping) else settings:
+            found.update(own_sources(value))
+    return sorted(found)
 
 
 def _plain(settings: DictConfig) -> dict[str, Any]:

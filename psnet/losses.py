@@ -50,7 +50,7 @@ def restoration(restored: Tensor, high: Tensor, weight: Tensor, total: Tensor | 
         restored, high: (B, 3, H, W), both ImageNet-normalised: the space in which the method compares them.
         weight: (B,) of each pair in the mean: 0 for those without a high twin, else 1 in the method.
             Where all are 0 the loss is 0, with a gradient of 0.
-        total: what the weighted sum is divided by, () (at least 1); None for the sum of the weights.
+        total: what the weighted sum is divided by, (); None for the sum of the weights, at least 1.
     """
     per_pair = (restored.float() - high.float()).abs().mean(dim=(1, 2, 3))
     return _weighted_mean(per_pair, weight, total)
@@ -75,4 +75,4 @@ def feature_distance(
 
 def _weighted_mean(per_pair: Tensor, weight: Tensor, total: Tensor | None) -> Tensor:
     weight = weight.to(per_pair.dtype)
-    return (per_pair * weight).sum() / (weight.sum() if total is None else total).clamp(min=1)
+    return (per_pair * weight).sum() / (weight.sum().clamp(min=1) if total is None else total)

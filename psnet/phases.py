@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from psnet.checkpoint import FORM, Begun, CheckpointError, before, load_part, newest, read_checkpoint
-from psnet.configuration import build
+from psnet.configuration import build, own_sources
 from psnet.data.manifest import Manifest
 from psnet.differences import differences
 from psnet.processes import alone, is_first, meet
@@ -71,6 +71,7 @@ def settings_hash(settings: Settings) -> str:
         settings: all that decides it but the code, which counts by itself: who edits a loss wants another teacher.
     """
     files = sorted(file for room in _ROOMS for file in ([_PACKAGE / room, *(_PACKAGE / room).rglob("*.py")]))
+    files += own_sources(settings)
     code = hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
     everything = json.dumps({**settings, "code": code, "form": FORM}, sort_keys=True)
     return hashlib.sha256(everything.encode()).hexdigest()[:12]
@@ -82,6 +83,11 @@ def without_idle_phases(model: Settings) -> Settings:
     for phase in idle:
         log.info("%s: left out, as its network has nothing to train", phase)
     return {**model, **dict.fromkeys(idle)}
+
+
+def has_restorer(model: Settings) -> bool:
+    """And it can be trained."""
+    return "sr" in model and not _is_idle(model["sr"])
 
 
 def _is_idle(network: Settings) -> bool:
@@ -180,7 +186,16 @@ def check_resume(begun: Begun, now: Settings) -> None:
             "on has its weights already. Name the files it was started from, or start without resume"
         )
     others = {key: pair for key, pair in differ.items() if key not in network and not key.endswith("_checkpoint")}
-    others |= differences(now["phases"], meta["phases"])
+    phases = differences(now["phases"], meta["phases"])
+    begun_with = {
+        key: pair for key, pair in phases.items() if key.split(".")[0] in {n.phase for n in NEEDED if n.in_student}
+    }
+    if begun_with:
+        raise CheckpointError(
+            f"{path} was begun with another restorer than these settings make, and has its weights already: "
+            f"{_text(begun_with)}. Say the same, or start without resume"
+        )
+    others |= phases
     if others:
         log.warning("%s goes on with other settings: %s", path, _text(others))
 

@@ -79,7 +79,9 @@ def train_apart(cfg: DictConfig, folder: Path) -> dict[str, float]:
         return metrics
     build_manifest(cfg.dataset, cfg.join)
     own = [setting("hydra.run.dir", folder), *(setting(name, cfg[name]) for name in ("name", "group", "resume"))]
-    command = [sys.executable, sys.argv[0], *HydraConfig.get().overrides.task, *own]
+    hydra = HydraConfig.get()
+    mine = [f"--config-dir={found.path}" for found in hydra.runtime.config_sources if found.provider == "command-line"]
+    command = [sys.executable, sys.argv[0], *mine, *hydra.overrides.task, *own]
     ended = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
     sys.stderr.write(ended.stderr)
     if ended.returncode:

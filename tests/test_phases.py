@@ -99,3 +99,14 @@ def test_who_edits_the_method_gets_another_teacher(tmp_path: Path, monkeypatch: 
     assert settings_hash({"seed": 1}) != first
     loss.write_text("margin = 0.2")
     assert settings_hash({"seed": 0}) != first
+
+
+def test_the_code_of_a_network_of_ones_own_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "own_network.py").write_text("class Mine: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = {"model": {"reid": {"_target_": "own_network.Mine"}, "sr": {"_target_": "psnet.models.VDSRCA"}}}
+    first = settings_hash(settings)
+    assert settings_hash(settings) == first
+    with (tmp_path / "own_network.py").open("a") as file:
+        file.write("# and otherwise\n")
+    assert settings_hash(settings) != first

@@ -83,6 +83,5 @@ class Finite(pl.Callback):
         return (
             f"{' and '.join(broken)} diverged at step {step.number}, epoch {trainer.current_epoch + 1}, batch "
             f"{step.batch_idx + 1}: {figures}. {kept}; the last checkpoint is from before it. The "
-            "same settings end here again: go on from it with trainer.precision=32-true, or begin anew with a lower "
-            "learning rate"
+            "same settings end here again: begin anew with a lower learning rate, or with trainer.precision=32-true"
         )

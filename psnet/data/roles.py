@@ -68,14 +68,14 @@ def _identities(found: SampleSet, samples: list[Sample], protocol: MLRProtocol) 
             "(a number or a share such as 0.5), or mark each image train, query or gallery"
         )
     _check_split(protocol, found.name, 1)
-    unmarked = [s for s in samples if not s.part]
-    if unmarked:
-        raise DataError(
-            f"{found.name}: {len(unmarked)} of {len(samples)} images are neither train nor of the test set, e.g. "
-            f"{unmarked[0].path}; mark all, or leave them out"
-        )
     train = {s.pid for s in samples if s.part == "train"}
     test = {s.pid for s in samples if s.part in protocol.test_parts}
+    unmarked = [s for s in samples if not s.part and s.pid not in train | test]
+    if unmarked:
+        raise DataError(
+            f"{found.name}: nothing says whether {len(unmarked)} of {len(samples)} images are to train on or to test "
+            f"with, e.g. {unmarked[0].path}; mark an image of each person, or leave them out"
+        )
     if train & test:
         both = sorted(train & test)
         raise DataError(

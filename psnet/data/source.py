@@ -70,12 +70,18 @@ class MLRSource:
         return manifest
 
     def _check_unused(self) -> None:
-        unused = variants_of(asdict(self.protocol)) | ({"split": self.protocol.split} if self.protocol.split else {})
-        if unused:
-            text = ", ".join(f"{name}={value}" for name, value in unused.items())
+        variants = variants_of(asdict(self.protocol))
+        if variants:
+            text = ", ".join(f"{name}={value}" for name, value in variants.items())
             raise DataError(
                 f"{text} would change nothing: dataset.source.manifest={self.manifest} makes exactly that set, "
-                "whatever the protocol says; leave it out, or say dataset.source.manifest=null"
+                "whatever the protocol says; leave the variant out, or say dataset.source.manifest=null"
+            )
+        if self.protocol.split:
+            log.warning(
+                "dataset.source.manifest=%s makes exactly that set; split=%d is its name alone",
+                self.manifest,
+                self.protocol.split,
             )
 
     def _without_singletons(self, manifest: Manifest) -> Manifest:

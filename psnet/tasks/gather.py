@@ -21,16 +21,16 @@ def gather(x: Tensor) -> Tensor:
 
 
 def process_sum(weight: Tensor) -> Tensor:
-    """Sum of the weights (B,) of a process's pairs, () float32, as the mean of all processes.
+    """What a weighted mean over B pairs is divided by: the sum of all weights (B,), at least 1, () float32.
 
-    Divided by it, weighted sums have the mean over processes, which DDP makes of gradients, of one process with all
-    pairs; the processes' own sums may differ.
+    Of W processes it is a W-th of the sum of all. Weighted sums that are divided by it have the mean over processes,
+    which DDP makes of gradients, that one process with all pairs has, however the pairs are spread. What a process
+    logs is its own share.
     """
-    total = weight.float().sum()
-    if rank_and_world()[1] > 1:
+    total, world = weight.float().sum(), rank_and_world()[1]
+    if world > 1:
         dist.all_reduce(total)
-        total /= dist.get_world_size()
-    return total
+    return total.clamp(min=1) / world
 
 
 class _Gather(torch.autograd.Function):

@@ -251,11 +251,10 @@ def test_missing_folder(tmp_path: Path) -> None:
 
 def test_images_of_no_part_among_others(tmp_path: Path) -> None:
     """They would be left out in silence."""
-    trees.pictures(tmp_path, ["a.png", "b.png", "c.png"])
-    (tmp_path / "m.csv").write_text("path,pid,camid,split\na.png,1,1,train\nb.png,2,1,query\nc.png,3,1,\n")
+    trees.pictures(tmp_path, ["a.png", "a2.png", "b.png", "c.png"])
+    rows = ["a.png,1,1,train", "a2.png,1,2,", "b.png,2,1,query", "c.png,3,1,"]  # a2 is of one who is marked
+    (tmp_path / "m.csv").write_text("\n".join(["path,pid,camid,split", *rows]))
     found = read_csv(tmp_path / "m.csv")
     digests = {sample.path: "" for sample in found.samples}
-    with pytest.raises(
-        DataError, match=r"1 of 3 images are neither train nor of the test set, e\.g\. c\.png; mark all"
-    ):
+    with pytest.raises(DataError, match=r"whether 1 of 4 images are .*, e\.g\. c\.png; mark"):
         build_manifest(found, MLRProtocol(published_roles=True), digests)

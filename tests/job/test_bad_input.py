@@ -64,7 +64,7 @@ def test_a_loss_that_diverges(world: World):
         (["loader.eval_batch_size=0"], DataError, r"loader\.eval_batch_size=0 must be 1 or more"),
         (["loader.workers=-1"], DataError, r"loader\.workers=-1 0 or more"),
         (["dataset.shots=single", "dataset.repeats=0"], SettingsError, r"repeats=0 must be 1 or more draws"),
-        (["trainer.max_epochs=2"], SettingsError, r"trainer\.max_epochs=2 must be 1 to 1, the epochs of the recipe"),
+        (["trainer.max_epochs=2"], SettingsError, r"trainer\.max_epochs=2 must be 1 to 1, the recipe's"),
         (["trainer.max_steps=0"], SettingsError, r"not one epoch was trained; see to trainer\.max_steps"),
         (["trainer.accelerator=tpu"], SettingsError, r"trainer: .*torch_xla"),
         (["seed=-1"], SettingsError, r"seed=-1 must be 0 to 4294967295"),

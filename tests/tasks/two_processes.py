@@ -39,9 +39,9 @@ def task(normalises: bool, gathered: bool) -> Task:
 
 
 def unlike(rank: int | None) -> PairBatch:
-    """`batch`, where one half has a single sharp twin, and the other has all."""
+    """`batch`, where one half has no sharp twin, and the other one."""
     images = batch(None)
-    images = images._replace(has_high=torch.arange(len(images.label)) <= len(images.label) // 2)
+    images = images._replace(has_high=torch.arange(len(images.label)) == 1)
     half = len(images.label) // 2
     return images if rank is None else PairBatch(*(part[rank * half : (rank + 1) * half] for part in images))
 
