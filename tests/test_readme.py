@@ -289,7 +289,11 @@ def test_psnet_commands_run(words: list[str], place: Path, drawn: Path):
 def prepare(words: list[str], checkpoint: str) -> None:
     """What stands before it on the same page has been done."""
     names = ["--names", r"(?P<pid>\w+)/"]
-    if words[0] in ("calibrate", "compare"):
+    if "test.npz" in words:
+        kept = [f"checkpoint={checkpoint}", "embeddings=test.npz", "output_dir=scored", "loader.workers=0"]
+        cfg = composed(*kept, job="evaluate")
+        evaluate.evaluate_checkpoint(Path(checkpoint), cfg, Path("scored"))
+    elif words[0] in ("calibrate", "compare"):
         for side, folder in (("query", "seen_far"), ("gallery", "seen_near")):
             psnet(["embed", folder, "--model", checkpoint, "--out", f"{side}.npz", *names])
     if words[0] == "compare":
