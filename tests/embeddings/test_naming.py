@@ -51,4 +51,4 @@ def test_the_page_prints_the_table():
 
 def test_the_page_lists_the_formats():
     assert [row[0] for row in rows_after("Any of them may stand") if len(row) == 2] == ["format", *FORMATS]
-    assert re.search(r"psnet\[parquet\].*psnet\[mat\]", PAGE, re.DOTALL)
+    assert re.search(r"\[parquet\].*\[mat\]", PAGE, re.DOTALL)
