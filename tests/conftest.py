@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,16 @@ LONGEST = ("test_walkthrough.py", "test_readme.py", "test_sweep.py", "test_full_
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, or several processes would wait for the one that comes to them last."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Hydra's jobs and `psnet` put handlers in the place of those there are, for the rest of their process."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

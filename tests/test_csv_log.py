@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +76,8 @@ def test_a_file_that_is_no_log_is_set_aside(tmp_path: Path, content: bytes, capl
     file = tmp_path / "log" / "metrics.csv"
     file.parent.mkdir()
     file.write_bytes(content)
-    log(tmp_path, range(10, 20), goes_on=10)
+    with caplog.at_level(logging.WARNING):
+        log(tmp_path, range(10, 20), goes_on=10)
     assert steps(file) == list(range(10, 20))
     assert file.with_name("metrics-damaged.csv").read_bytes() == content
     assert "has no column 'step', so it is no log" in caplog.text
