@@ -70,7 +70,7 @@ def build_trainer(trainer: DictConfig, image_size: Sequence[int], **more: Any) -
     try:
         built: pl.Trainer = build({key: value for key, value in settings.items() if key not in more}, **more)
     except (MisconfigurationException, ImportError) as error:
-        raise SettingsError(f"trainer: {error}") from error
+        raise SettingsError(f"trainer: {error}; see to trainer.accelerator, devices and strategy") from error
     return built
 
 

@@ -38,6 +38,7 @@ LONGEST_NAME = 160
 _PACKAGE = Path(__file__).resolve().parent
 
 _VERSIONED = ("psnet", "torch", "torchvision", "pytorch_lightning", "timm")
+"""Packages whose code is known by a version, or of psnet by what it holds."""
 
 
 def configuration_folder() -> str:

@@ -86,7 +86,7 @@ def without_idle_phases(model: Settings) -> Settings:
 
 
 def has_restorer(model: Settings) -> bool:
-    """And it can be trained."""
+    """One that can be trained."""
     return "sr" in model and not _is_idle(model["sr"])
 
 
@@ -187,9 +187,8 @@ def check_resume(begun: Begun, now: Settings) -> None:
         )
     others = {key: pair for key, pair in differ.items() if key not in network and not key.endswith("_checkpoint")}
     phases = differences(now["phases"], meta["phases"])
-    begun_with = {
-        key: pair for key, pair in phases.items() if key.split(".")[0] in {n.phase for n in NEEDED if n.in_student}
-    }
+    kept = tuple(need.phase for need in NEEDED if need.in_student)
+    begun_with = {key: pair for key, pair in phases.items() if key.startswith(kept)}
     if begun_with:
         raise CheckpointError(
             f"{path} was begun with another restorer than these settings make, and has its weights already: "

@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 import train as main_job
+from psnet import sweep
 from psnet.checkpoint import CHECKPOINT, FORM, AtomicCheckpointIO, Begun
 from psnet.configuration import LONGEST_NAME, job_folder
 from psnet.data.samples import NoSuchSplit
@@ -198,6 +199,26 @@ def swept(folder: Path, drawn: Path, *settings: str) -> subprocess.CompletedProc
     own = ["model=hrnet_reid_small", "model.recipe.epochs=1", "logger=none", "untrained=false"]
     command = [sys.executable, "train.py", "-m", *own, *fixed, f"hydra.sweep.dir={folder}", *settings]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+
+
+def test_a_command_of_its_own_finds_what_the_sweep_was_given(
+    job: Callable[..., DictConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A folder with files of one's own for conf/ is no override, and so not among them."""
+    sources = [{"provider": "main", "path": "conf"}, {"provider": "command-line", "path": "/mine"}]
+    HydraConfig.get().update({"runtime": {"config_sources": sources}, "overrides": {"task": ["seed=0"]}})
+    cfg = job(dataset={}, join={})
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        Jobs().train_from(cfg, None)
+        return subprocess.CompletedProcess(command, 0, stderr="")
+
+    monkeypatch.setattr(sweep, "build_manifest", lambda *_: None)
+    monkeypatch.setattr(subprocess, "run", run)
+    assert run_job(cfg, Jobs().train, lambda _: 2) == GOOD
+    assert asked[0][2:4] == ["--config-dir=/mine", "seed=0"]
 
 
 def test_going_on_by_itself_needs_a_folder():

@@ -34,12 +34,7 @@ def save_embeddings(embeddings: EmbeddingSet, path: str | Path) -> Path:
     """
     path = Path(path)
     check_target(path)
-    writers: dict[str, Callable[[EmbeddingSet, Path], None]] = {
-        ".npz": _write_npz,
-        ".parquet": _write_parquet,
-        "": _write_folder,
-    }
-    writers[path.suffix](embeddings, path)
+    _WRITERS[path.suffix](embeddings, path)
     return path
 
 
@@ -50,7 +45,7 @@ def check_target(path: str | Path) -> None:
         EmbeddingError: another ending, a folder that holds other things, or a library is missing.
     """
     path = Path(path)
-    if path.suffix not in (".npz", ".parquet", ""):
+    if path.suffix not in _WRITERS:
         raise EmbeddingError(f"{path} ends in {path.suffix!r}; end it in .npz or .parquet, or in nothing for a folder")
     if path.suffix == ".parquet":
         pyarrow(path)
@@ -129,3 +124,11 @@ def _table(arrow: Any, columns: Columns, side: str) -> Any:
     embedding = np.ascontiguousarray(columns["embedding"])
     numbers = arrow.FixedSizeListArray.from_arrays(arrow.array(embedding.reshape(-1)), embedding.shape[1])
     return arrow.table({"embedding": numbers, "split": arrow.array([side] * rows), **plain})
+
+
+_WRITERS: dict[str, Callable[[EmbeddingSet, Path], None]] = {
+    ".npz": _write_npz,
+    ".parquet": _write_parquet,
+    "": _write_folder,
+}
+"""By the ending of a name."""

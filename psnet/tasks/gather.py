@@ -20,7 +20,7 @@ def gather(x: Tensor) -> Tensor:
     return gathered
 
 
-def process_sum(weight: Tensor) -> Tensor:
+def mean_divisor(weight: Tensor) -> Tensor:
     """What a weighted mean over B pairs is divided by: the sum of all weights (B,), at least 1, () float32.
 
     Of W processes it is a W-th of the sum of all. Weighted sums that are divided by it have the mean over processes,

@@ -13,7 +13,7 @@ from psnet.losses import feature_distance, restoration
 from psnet.metrics import RetrievalMetric
 from psnet.models import HRNetReID, NoRestoration, Normalise
 from psnet.tasks.base import Task
-from psnet.tasks.gather import process_sum
+from psnet.tasks.gather import mean_divisor
 from psnet.tasks.recipe import Recipe
 
 
@@ -69,7 +69,7 @@ class PSHRNet(Task):
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         restored = self.sr(batch.low)
         student = self.reid(restored)
-        twins = process_sum(batch.has_high)
+        twins = mean_divisor(batch.has_high)
         vectors = (student.pooled, *student.branches) if self.triplet_pooled else student.branches
         terms = {
             "ce": F.cross_entropy(student.logits, batch.label, label_smoothing=self.label_smoothing),

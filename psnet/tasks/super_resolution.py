@@ -10,7 +10,7 @@ from psnet.losses import restoration
 from psnet.metrics import RetrievalMetric
 from psnet.models import NoRestoration, Normalise
 from psnet.tasks.base import Task
-from psnet.tasks.gather import process_sum
+from psnet.tasks.gather import mean_divisor
 from psnet.tasks.recipe import Recipe
 
 
@@ -46,7 +46,7 @@ class SuperResolution(Task):
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         restored = self.sr(batch.low)
         weight = self._weight(batch) * batch.has_high
-        loss = restoration(self.normalise(restored), self.normalise(batch.high), weight, process_sum(weight))
+        loss = restoration(self.normalise(restored), self.normalise(batch.high), weight, mean_divisor(weight))
         self.log_terms(batch, loss, {})
         return loss
 

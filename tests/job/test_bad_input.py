@@ -134,6 +134,14 @@ def test_what_is_missing_is_asked_for(
         job.main()
 
 
+def test_a_phase_with_a_network_of_its_own_may_have_another():
+    """Where conf/ gives it the model's, the word is refused, see above."""
+    words = ["model=ps_hrnet", "+model@model.sr_start=vdsr_ca", "net@model.sr=vdsr", "net@model.sr_start.sr=vdsr"]
+    cfg = composed(*words)
+    main_job.check_words(cfg, words)
+    assert cfg.model.sr_start.sr == cfg.model.sr
+
+
 def test_patience_for_what_cannot_be_judged(tmp_path: Path):
     """CAVIAR's low images are low as they are."""
     real_set("CAVIAR4REID")

@@ -44,6 +44,11 @@ def test_a_finished_run_is_scored_again(whole: Ran, world: World, caplog: pytest
         ("ps_hrnet_demo", ["model.sr.blocks=2"], r"of another model: sr\.blocks=6 where 2 is wanted"),
         ("ps_hrnet_demo", ["model.recipe.optimizer.lr=1e-5"], r"another optimiser: recipe\.optimizer\.lr=.* 1e-05 is"),
         ("ps_hrnet_demo", ["model.sr_lr=null"], r"another optimiser: sr_lr=2e-05 where None is wanted"),
+        (
+            "ps_hrnet_demo",
+            ["model.sr_start.recipe.epochs=3"],
+            r"another restorer .*sr_start\.recipe\.epochs=1 where 3",
+        ),
         ("ps_hrnet_demo", ["seed=1"], r"begun with seed=0, and a run has one seed"),
         ("hrnet_reid_small", [], r"of another model: _target_=psnet\.tasks\.PSHRNet where psnet\.tasks\.ReID"),
     ],
