@@ -28,7 +28,7 @@ from psnet.pictures import (
     restorations,
     with_thumbnails,
 )
-from psnet.report import RateRow, Report, RestorationRow, Row, room_for_thumbnails
+from psnet.report import NO_ROOM, RateRow, Report, RestorationRow, Row, room_for_thumbnails
 from psnet.report.terms import metric_value, term
 from psnet.tasks import Task
 
@@ -168,7 +168,9 @@ def report_of(
     report = replace(report, regions=explained_queries(task, found.retrieval, images, regions))
     room = room_for_thumbnails(report)
     assert report.browser is not None
-    return replace(report, browser=with_thumbnails(report.browser, task, images, room)) if room else report
+    if not room:
+        return replace(report, notes=[*report.notes, NO_ROOM])
+    return replace(report, browser=with_thumbnails(report.browser, task, images, room))
 
 
 def _retrieval_parts(task: Task, found: Evaluation, images: EvalDataset, ranked_lists: int) -> dict[str, Any]:
@@ -226,7 +228,7 @@ def print_table(metrics: Mapping[str, Any], report: Path) -> None:
         console.print(_retrieval_table(metrics))
     if "restoration" in metrics:
         console.print(_restoration_table(metrics["restoration"]))
-    console.print("Report:", str(report), soft_wrap=True, highlight=False)
+    console.print("Report:", str(report), soft_wrap=True, highlight=False, markup=False)
 
 
 def _retrieval_table(metrics: Mapping[str, Any]) -> Table:

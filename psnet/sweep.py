@@ -16,6 +16,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from psnet.atomic import write_whole
 from psnet.command_line import setting, typed
@@ -108,12 +109,13 @@ class Sweep(Callback):
         given = config.hydra.overrides
         if f"resume={AUTO}" in given.task and not any(word.startswith(f"{SWEEP}=") for word in given.hydra):
             sys.exit(f"error: resume=auto of many runs needs their folder: give {SWEEP}=..., and go on with it")
-        Console().print(f"If this is stopped, go on with the same command and {typed(SWEEP, config.hydra.sweep.dir)}")
+        _say(f"If this is stopped, go on with the same command and {typed(SWEEP, config.hydra.sweep.dir)}")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
         outcomes = outcomes_of(folder)
-        Console().print(outcome_table(folder, outcomes), f"All runs: psnet table {folder}", sep="\n")
+        Console().print(outcome_table(folder, outcomes))
+        _say(f"All runs: psnet table {folder}")
         failed = sum(outcome["status"] == FAILED for outcome in outcomes.values())
         if failed:
             sys.exit(
@@ -135,8 +137,13 @@ def outcome_table(sweep: Path, outcomes: dict[str, dict[str, str]]) -> Table:
     table = Table("job", "outcome", "reason", title="Sweep")
     for job, outcome in outcomes.items():
         own = [setting for setting in settings[job] if setting not in common]
-        table.add_row(" ".join(own) or job, outcome["status"], outcome["reason"])
+        table.add_row(*(Text(cell) for cell in (" ".join(own) or job, outcome["status"], outcome["reason"])))
     return table
+
+
+def _say(line: str) -> None:
+    """As it is: overrides and reasons have brackets, which would be markup to rich."""
+    Console().print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def _overrides(folder: Path) -> list[str]:

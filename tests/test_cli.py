@@ -50,6 +50,7 @@ def test_inspect_says_what_is_there(drawn: Path, caplog: pytest.LogCaptureFixtur
         (["dataset=mlr_vipper"], "Could not find 'dataset/mlr_vipper'"),
         (["dataset=mlr_viper", "dataset.source.raet=3"], "raet"),
         (["dataset=mlr_viper", "dataset.source.reader.root=/nowhere"], "there is no folder /nowhere"),
+        (["dataset=mlr_viper", "+dataset@join.pku=mlr_pku"], "join.pku: sets are joined by train.py alone"),
         (["dataset=mlr_viper", "dataset.source.protocol.rates=[0]"], r"rates=[0] must be down-sampling factors"),
     ],
 )

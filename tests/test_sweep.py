@@ -174,7 +174,7 @@ def test_a_run_that_left_no_settings_is_named(job: Callable[..., DictConfig], tm
 
 def test_the_listing(job: Callable[..., DictConfig], tmp_path: Path, capsys: pytest.CaptureFixture):
     def fail(cfg: DictConfig) -> None:
-        raise RuntimeError("out of memory")
+        raise RuntimeError("out of memory [/usr/lib/pair.cc:525], see .[cuhk03]")
 
     run_job(job("seed=0"), Jobs().train, one)
     end = {"config": OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path / "sweep")}}})}
@@ -184,7 +184,10 @@ def test_the_listing(job: Callable[..., DictConfig], tmp_path: Path, capsys: pyt
         Sweep().on_multirun_end(**end)
     listed = capsys.readouterr().out
     assert "finished" in listed
+    listed = " ".join(re.sub(r"[│┃]", " ", listed).split())
     assert "RuntimeError: out of memory" in listed
+    assert "[/usr/lib/pair.cc:525]" in listed, "brackets are no markup"
+    assert ".[cuhk03]" in listed
 
 
 def test_folder_names():

@@ -38,7 +38,7 @@ def compose_dataset(settings: Sequence[str]) -> DictConfig:
     """The node `dataset` of what train.py would compose.
 
     Raises:
-        SettingsError: a setting names what is not there, or no data set is named.
+        SettingsError: a setting names what is not there, or no data set is named, or several.
     """
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
@@ -49,9 +49,14 @@ def compose_dataset(settings: Sequence[str]) -> DictConfig:
         raise SettingsError(f"no data set among {list(settings)}; name one, such as dataset=mlr_viper")
     try:
         with initialize_config_dir(configuration_folder(), version_base="1.3"):
-            dataset: DictConfig = compose("train", list(settings)).dataset
+            cfg = compose("train", list(settings))
     except HydraException as error:
         raise SettingsError(str(error)) from error
+    if cfg.join:
+        raise SettingsError(
+            f"join.{next(iter(cfg.join))}: sets are joined by train.py alone; here give one set, without it"
+        )
+    dataset: DictConfig = cfg.dataset
     return dataset
 
 

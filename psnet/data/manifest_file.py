@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import logging
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
 from psnet.atomic import whole
 from psnet.data.degrade import steps_of
-from psnet.data.manifest import Manifest, Row, astuple_text
+from psnet.data.manifest import SPLITS, Manifest, Row, astuple_text
 from psnet.data.samples import DataError
 
 log = logging.getLogger(__name__)
@@ -30,14 +31,18 @@ def read_manifest(path: Path, roots: dict[str, Path]) -> Manifest:
     Training images of sets that were joined, and have no root here, are left out; they can be joined again.
 
     Raises:
-        DataError: the file is missing, is no manifest, or is that of another set.
+        DataError: the file is missing, is no manifest, has one person in training and test, or is that of another set.
     """
     if not path.is_file():
         raise DataError(
             f"manifest {path} does not exist; write one with `psnet build-mlr`, or leave dataset.source.manifest out"
         )
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = tuple(_parse(csv.DictReader(file), path))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = tuple(_parse(csv.DictReader(file), path))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is no manifest ({error}); write one with `psnet build-mlr`") from error
+    _check_people(rows, path)
     own = tuple(row for row in rows if row.source in roots)
     others = [row for row in rows if row.source not in roots]
     if others and not (own and all(row.split == "train" for row in others)):
@@ -55,8 +60,8 @@ def _parse(records: Iterable[dict[str, str]], path: Path) -> Iterator[Row]:
                 path=r["path"],
                 pid=int(r["pid"]),
                 camid=int(r["camid"]),
-                split=r["split"],
-                rate=float(r["rate"]),
+                split=_split(r["split"]),
+                rate=_rate(r["rate"]),
                 degradation=_degradation(r),
                 seed=int(r["seed"]),
                 sha256=r["sha256"],
@@ -69,6 +74,28 @@ def _parse(records: Iterable[dict[str, str]], path: Path) -> Iterator[Row]:
             raise DataError(f"{path}, line {number}: {error}") from error
         except (KeyError, ValueError, TypeError) as error:
             raise DataError(f"{path}, line {number}: not a row of a manifest ({error!r})") from error
+
+
+def _split(text: str) -> str:
+    if text not in SPLITS:
+        raise DataError(f"split={text!r} must be one of {', '.join(SPLITS)}")
+    return text
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 1 <= rate < math.inf:
+        raise DataError(f"rate={text!r} must be a down-sampling factor of 1 or more")
+    return rate
+
+
+def _check_people(rows: Iterable[Row], path: Path) -> None:
+    people: dict[bool, set[tuple[str, int]]] = {True: set(), False: set()}
+    for row in rows:
+        people[row.split == "train"].add((row.source, row.pid))
+    both = sorted(people[True] & people[False])
+    if both:
+        raise DataError(f"{path}: {len(both)} identities are in train and test, e.g. pid {both[0][1]}; keep them apart")
 
 
 def _degradation(record: dict[str, str]) -> str:

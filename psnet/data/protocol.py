@@ -35,7 +35,7 @@ class MLRProtocol:
         interpolation: of the down-sampling, a name of `psnet.data.degrade.INTERPOLATIONS`.
         seed: of rates and random splits.
         split: number of the random or published split, from 0; 0 where the set has but one.
-        train_identities: how many identities train (an int, or a share of all as a float below 1); None where the
+        train_identities: how many identities train (an int, or a share of all as a float of 1 or less); None where the
             layout or its publisher fixes it, and refused there.
         sorted_identities: take the first identities by pid instead of a random draw.
         test_parts: which published parts make up the test set where roles go by resolution.
@@ -77,8 +77,14 @@ class MLRProtocol:
             if getattr(self, name) not in known:
                 raise DataError(f"{SETTING}.{name}={getattr(self, name)!r} is unknown; take one of {known}")
         for name in ("low_fraction", "train_low_share", "gallery_low_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise DataError(f"{SETTING}.{name}={getattr(self, name)} must be a share between 0 and 1")
+            share = getattr(self, name)
+            if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+                raise DataError(f"{SETTING}.{name}={share!r} must be a share between 0 and 1")
+        wanted = self.train_identities
+        if wanted is not None and type(wanted) is not int and not (isinstance(wanted, float) and 0 < wanted <= 1):
+            raise DataError(
+                f"{SETTING}.train_identities={wanted!r} must be a whole number of identities, or a share such as 0.5"
+            )
         if type(self.split) is not int or self.split < 0:
             raise NoSuchSplit(f"{SETTING}.split={self.split!r} must be a whole number, counted from 0")
 

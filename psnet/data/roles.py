@@ -93,7 +93,7 @@ def _check_split(protocol: MLRProtocol, name: str, published: int) -> None:
 def _drawn_identities(name: str, everyone: set[int], protocol: MLRProtocol) -> tuple[set[int], set[int]]:
     wanted = protocol.train_identities
     assert wanted is not None
-    count = round(wanted * len(everyone)) if isinstance(wanted, float) and wanted <= 1 else int(wanted)
+    count = round(wanted * len(everyone)) if isinstance(wanted, float) else wanted
     if not 0 < count <= len(everyone):
         raise DataError(f"train_identities={wanted}: {name} has {len(everyone)} identities; ask for 1 to that many")
     order = sorted(everyone)

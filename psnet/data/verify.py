@@ -85,6 +85,8 @@ def _without_twin(images: SampleSet | Iterable[Path], bad: set[Path]) -> set[Pat
 
 
 def _decode(root: Path, path: Path) -> _Image:
+    if _in_utf8(path) != str(path):
+        return _Image(path, fault="its name is not in UTF-8; rename it")
     try:
         data = (root / path).read_bytes()
         _, height, width = decode(data).shape
@@ -95,8 +97,13 @@ def _decode(root: Path, path: Path) -> _Image:
         return _Image(path, fault=error.strerror or str(error))
 
 
+def _in_utf8(path: Path) -> str:
+    """Its name, with bytes that are none written as escapes."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
 def _message(faults: dict[Path, str], total: int, on_unreadable: str) -> str:
-    named = ", ".join(f"{path} ({fault})" for path, fault in sorted(faults.items())[:NAMED])
+    named = ", ".join(f"{_in_utf8(path)} ({fault})" for path, fault in sorted(faults.items())[:NAMED])
     more = f" and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
     remedy = f", or go on without them: {REMEDY}" if on_unreadable == "error" and len(faults) < total else ""
     return f"{len(faults):,} of {total:,} images cannot be read: {named}{more}. Get these files again{remedy}."

@@ -19,8 +19,9 @@ _KINDS = {"i": "whole numbers", "u": "whole numbers", "f": "whole numbers", "U":
 def numbered(query: NDArray[Any], gallery: NDArray[Any], role: str) -> tuple[Numbers, Numbers, dict[int, str]]:
     """Both as int64, and the text behind each number, which is empty where they were numbers already.
 
-    Text that is whole numbers everywhere keeps its value ("0012" is 12, "-1" stays junk). Otherwise all are numbered
-    from 0 in sorted order. So numbers depend on the names alone, not on the order they came in.
+    Text that is whole numbers everywhere, none too long for int64, keeps its value ("0012" is 12, "-1" stays junk).
+    Otherwise all are numbered from 0 in sorted order. So numbers depend on the names alone, not on the order they came
+    in.
 
     Args:
         query, gallery: (N,) each. role: "pid" or "camid".
@@ -53,7 +54,7 @@ def _clean(values: NDArray[Any], name: str) -> NDArray[Any]:
 
 def _values(names: list[str], role: str) -> list[int]:
     whole = [name for name in names if _WHOLE.fullmatch(name)]
-    if len(whole) < len(names):
+    if len(whole) < len(names) or any(abs(int(name)) >= 2**63 for name in whole):
         negative = [name for name in whole if name.startswith("-")]
         if negative:
             raise EmbeddingError(

@@ -35,6 +35,9 @@ def read_image_files(folder: Path) -> Part:
         named = f"{wrong[0]} is not named" if wrong else "there is no .npy file named"
         raise FileError(f"{folder}: {named} like {EXAMPLE}, person and camera first; name all of them so")
     labels = [(int(match["pid"]), int(match["camid"])) for match in matches if match]
+    for file, numbers in zip(files, labels, strict=True):
+        if max(numbers) >= 2**63:
+            raise FileError(f"{file}: {max(numbers)} is beyond 2**63 - 1; number persons and cameras anew")
     pid, camid = np.array(labels, dtype=np.int64).T
     path = np.array([file.name for file in files])
     arrays: dict[str, Loader] = {

@@ -16,10 +16,11 @@ from psnet.report.content import (
     Roc,
     Row,
 )
-from psnet.report.page import render, room_for_thumbnails, write_report
+from psnet.report.page import NO_ROOM, render, room_for_thumbnails, write_report
 from psnet.report.thumbnails import make_thumbnails
 
 __all__ = [
+    "NO_ROOM",
     "Band",
     "BrowsedEntry",
     "BrowsedImage",

@@ -90,11 +90,19 @@ def write_report(report: Report, path: str | Path) -> Path:
 def room_for_thumbnails(report: Report) -> int:
     """Bytes that thumbnails may take so that the page stays below PAGE_BYTES; the report has its browser, without any.
 
-    0 where the page is too large already.
+    0 where that would not be enough to see anything: the page is too large already, or nearly.
     """
     size = len(render(report).encode("utf-8", "backslashreplace"))
-    return max(0, PAGE_BYTES - size - _SHEETS_BYTES)
+    room = PAGE_BYTES - size - _SHEETS_BYTES
+    images = len(report.browser.images) if report.browser else 0
+    return room if room >= LEAST_BYTES * images else 0
 
+
+NO_ROOM = "The page has no room for pictures of all its images: their names stand alone."
+"""A note where `room_for_thumbnails` is 0."""
+
+LEAST_BYTES = 64
+"""Of a thumbnail; a smaller one shows nothing."""
 
 _SHEETS_BYTES = 100_000
 """What tells where the sheets are, and the sentences about them."""

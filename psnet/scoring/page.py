@@ -13,7 +13,7 @@ from psnet.browsing import browser_of
 from psnet.embeddings import EmbeddingError
 from psnet.findings import Findings, shares
 from psnet.metrics import chance
-from psnet.report import Browser, RateRow, Report, Row, make_thumbnails, room_for_thumbnails
+from psnet.report import NO_ROOM, Browser, RateRow, Report, Row, make_thumbnails, room_for_thumbnails
 from psnet.scoring.scored import Scored
 
 BROWSED = 20_000
@@ -77,6 +77,9 @@ def with_pictures(page: Report, images: Path | None) -> Report:
             f"{len(missing):,} of {len(shown):,} images are not below {images}, the first is {missing[0]!r}; the paths "
             "in the file must start from there"
         )
+    room = room_for_thumbnails(page)
+    if not room:
+        return replace(page, notes=[*page.notes, NO_ROOM])
     crops = (np.asarray(Image.open(images / image.name).convert("RGB")) for image in shown)
-    thumbnails = make_thumbnails(crops, len(shown), room_for_thumbnails(page), THUMBNAIL_ASPECT)
+    thumbnails = make_thumbnails(crops, len(shown), room, THUMBNAIL_ASPECT)
     return replace(page, browser=replace(page.browser, thumbnails=thumbnails))

@@ -37,7 +37,9 @@ def make_table(folders: Sequence[Path], out: Path, wandb: bool, console: Console
     write_whole(out / "table.csv", csv_text(rows))
     picture = write_whole(out / "table.png", draw(blocks))
     print_sections(sections, closing, console)
-    console.print("Table:", ", ".join(str(out / f"table.{kind}") for kind in ("md", "csv", "png")), soft_wrap=True)
+    console.print(
+        "Table:", ", ".join(str(out / f"table.{kind}") for kind in ("md", "csv", "png")), soft_wrap=True, markup=False
+    )
     if wandb:
         from psnet.table.wandb_run import log_table  # Lightning is slow to import
 

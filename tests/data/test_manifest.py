@@ -103,6 +103,24 @@ def test_files_that_are_no_manifest(tmp_path: Path):
     write_manifest(MANIFEST, file)
     with pytest.raises(DataError, match="names the source 'set', but the sources given are"):
         read_manifest(file, {"VIPeR": Path()})
+    file.write_bytes(b"\x89PNG\r\n")
+    with pytest.raises(DataError, match=r"list\.csv is no manifest \(.*; write one with `psnet build-mlr`"):
+        read_manifest(file, ROOTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"split": "Train"}, r"line 3: split='Train' must be one of train, query, gallery"),
+        ({"rate": 0.0}, r"line 3: rate='0' must be a down-sampling factor of 1 or more"),
+        ({"rate": float("nan")}, r"line 3: rate='nan' must be"),
+        ({"split": "query"}, r"manifest\.csv: 1 identities are in train and test, e\.g\. pid 1; keep them apart"),
+    ],
+)
+def test_what_a_hand_has_changed_is_checked(change: dict[str, object], message: str, tmp_path: Path):
+    write_manifest(Manifest((row(), row("b.png", **change)), ROOTS), tmp_path / "manifest.csv")
+    with pytest.raises(DataError, match=message):
+        read_manifest(tmp_path / "manifest.csv", ROOTS)
 
 
 def test_a_degradation_that_nobody_can_make_is_noticed_when_read(tmp_path: Path):

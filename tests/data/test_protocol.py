@@ -185,6 +185,10 @@ def test_native_low_images_are_not_made_lower():
         ({"rates": [0.5]}, r"rates=\[0\.5\]"),
         ({"interpolation": "cubic"}, r"interpolation='cubic' is unknown; take one of"),
         ({"low_fraction": 2}, r"low_fraction=2 must be a share"),
+        ({"low_fraction": "half"}, r"low_fraction='half' must be a share"),
+        ({"train_identities": "half"}, r"train_identities='half' must be a whole number of identities, or a share"),
+        ({"train_identities": 2.5}, r"train_identities=2\.5 must be a whole number"),
+        ({"train_identities": True}, r"train_identities=True must be a whole number"),
     ],
 )
 def test_what_does_not_fit_is_named(protocol: dict[str, object], message: str):

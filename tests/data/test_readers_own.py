@@ -33,6 +33,11 @@ def test_names_are_numbered_in_sorted_order_all_of_them() -> None:
     assert numbered(places("zoe", "7", "anna")) == {"7": 0, "anna": 1, "zoe": 2}
 
 
+def test_numbers_that_are_too_long_are_names() -> None:
+    assert numbered(places("9223372036854775808", "7")) == {"7": 0, "9223372036854775808": 1}
+    assert numbered(places("9223372036854775807", "7")) == {"9223372036854775807": 2**63 - 1, "7": 7}
+
+
 @pytest.mark.parametrize("digit", ["²", "٣", "1.0", "1e3", " 1", ""])
 def test_only_plain_digits_are_numbers(digit: str) -> None:
     assert sorted(numbered(places("5", digit)).values()) == [0, 1]
@@ -110,6 +115,7 @@ def test_unused_columns_are_said(tmp_path: Path) -> None:
         ("path,pid\na.png,1\nb.png,1\n./a.png,1\n", r"line 4: path a\.png is listed already \(.*line 2\)"),
         ("path,pid,camid\na.png,1,left\n", r"line 2: camid='left'"),
         ("path,pid,camid\na.png,1,-2\n", r"line 2: camid='-2'"),
+        ("path,pid,camid\na.png,1,9223372036854775808\n", r"line 2: camid='9223372036854775808' is beyond 2\*\*63 - 1"),
         ("path,pid,split\na.png,1,val\n", r"line 2: split='val' must be one of train"),
         ("path,pid,rate\na.png,1,half\n", r"line 2: rate='half'"),
         ("path,pid,rate\na.png,1,0.5\n", r"line 2: rate='0\.5'"),

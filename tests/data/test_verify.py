@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,20 @@ def test_other_faults(data: bytes | None, fault: str, tmp_path: Path) -> None:
         (tmp_path / "a.png").write_bytes(data)
     with pytest.raises(DataError, match=rf"a\.png \({fault}"):
         verify_images(toy)
+
+
+def test_a_name_that_is_not_in_utf8(tmp_path: Path) -> None:
+    """Nothing could be drawn for it, and no manifest could name it."""
+    toy = a_set(tmp_path, "a.png")
+    odd = Path(os.fsdecode(b"caf\xe9.png"))
+    (tmp_path / odd).write_bytes((tmp_path / "a.png").read_bytes())
+    toy = replace(toy, samples=(*toy.samples, replace(toy.samples[0], path=odd)))
+    with pytest.raises(
+        DataError, match=r"1 of 2 images cannot be read: caf\\udce9\.png \(its name is not in UTF-8; rename"
+    ) as caught:
+        verify_images(toy)
+    str(caught.value).encode()
+    assert verify_images(toy, "skip").skipped == [odd]
 
 
 def test_a_damaged_png_with_a_good_header(tmp_path: Path) -> None:

@@ -43,6 +43,11 @@ def test_whole_numbers_keep_their_value():
     assert names == {12: "0012", 0: "0", -1: "-1"}
 
 
+def test_numbers_that_are_too_long_are_names():
+    q, g, names = numbered(np.array(["12345678901234567890", "7"]), np.array(["7"]), "pid")
+    assert (q.tolist(), g.tolist(), names) == ([0, 1], [1], {0: "12345678901234567890", 1: "7"})
+
+
 def test_text_in_bytes_and_in_lists_of_other_lengths():
     q, g, names = numbered(np.array([b"an"]), np.array(["anna", "an"]), "pid")
     assert (q.tolist(), g.tolist(), names) == ([0], [1, 0], {0: "an", 1: "anna"})

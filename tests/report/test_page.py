@@ -21,10 +21,12 @@ from psnet.report import (
     RestorationRow,
     Roc,
     Row,
+    make_thumbnails,
     render,
     room_for_thumbnails,
 )
-from psnet.report.page import PAGE_BYTES, mean_restoration
+from psnet.report import page as pages
+from psnet.report.page import LEAST_BYTES, PAGE_BYTES, mean_restoration
 from tests.report.examples import (
     HOSTILE,
     browser,
@@ -246,6 +248,18 @@ def test_room_for_thumbnails_is_what_the_page_leaves(full: Report) -> None:
     assert PAGE_BYTES - 200_000 < room + size < PAGE_BYTES
     lists = {str(k): [ranked_list("x", size=(256, 128)) for _ in range(9)] for k in range(12)}
     assert room_for_thumbnails(Report("too large", ranked=lists, browser=browser())) == 0
+
+
+def test_room_in_which_nothing_could_be_seen_is_none(full: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert full.browser is not None
+    needed = PAGE_BYTES - room_for_thumbnails(full) + LEAST_BYTES * len(full.browser.images)
+    monkeypatch.setattr(pages, "PAGE_BYTES", needed)
+    room = room_for_thumbnails(full)
+    assert room == LEAST_BYTES * len(full.browser.images)
+    crops = [np.zeros((64, 32, 3), np.uint8)] * len(full.browser.images)
+    assert make_thumbnails(crops, len(crops), room).sheets
+    monkeypatch.setattr(pages, "PAGE_BYTES", needed - 1)
+    assert room_for_thumbnails(full) == 0
 
 
 def test_hostile_names_stay_words() -> None:

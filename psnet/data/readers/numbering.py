@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"[0-9]+")
 def numbered(names: Mapping[str, str]) -> dict[str, int]:
     """A pid for each name.
 
-    If all names are whole numbers they keep their value ("0012" is 12). Otherwise *all* are numbered from 0
+    If all names are whole numbers below 2**63 they keep their value ("0012" is 12). Otherwise *all* are numbered from 0
     in sorted order, those which look like numbers included. So pids depend on the names alone, not on the
     order they came in.
 
@@ -34,7 +34,7 @@ def numbered(names: Mapping[str, str]) -> dict[str, int]:
             f"{names[negative[0]]}: pid {negative[0]} is negative; leave images of nobody out, "
             "or give that person a name"
         )
-    if not all(_NUMBER.fullmatch(name) for name in ordered):
+    if not all(_NUMBER.fullmatch(name) and int(name) < 2**63 for name in ordered):
         return {name: pid for pid, name in enumerate(ordered)}
     by_value: dict[int, str] = {}
     for name in ordered:

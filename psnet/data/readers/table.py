@@ -70,6 +70,8 @@ class _Line:
         given = self.cells.get("camid", "")
         if given and not re.fullmatch("[0-9]+", given):
             raise self.error(f"camid={given!r} must be a whole number, or empty where the camera is unknown")
+        if given and int(given) >= 2**63:
+            raise self.error(f"camid={given!r} is beyond 2**63 - 1; number the cameras anew")
         return int(given) if given else NO_CAMERA
 
     def part(self) -> str:
