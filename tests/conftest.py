@@ -36,10 +36,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """Hydra's jobs and `psnet` put handlers in the place of those there are, for the rest of their process."""
-    root = logging.getLogger()
+def log_as_it_should_be(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Warnings are heard, whatever Hydra's jobs, `psnet` or a library have done to the log in this process: they put
+    handlers in the place of those there are, raise levels, or switch loggers off."""
+    root, ours = logging.getLogger(), logging.getLogger("psnet")
     handlers, level = list(root.handlers), root.level
+    caplog.set_level(logging.WARNING)  # of the root and of what captures, and nothing is disabled below it
+    ours.disabled, ours.propagate = False, True
+    ours.setLevel(logging.NOTSET)
     yield
     root.handlers[:] = handlers
     root.setLevel(level)

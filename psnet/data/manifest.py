@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from psnet.data.samples import DataError
@@ -56,6 +57,9 @@ class Row:
         return self.high != "" or not self.native_low
 
 
+COLUMNS = tuple(field.name for field in fields(Row))
+
+
 @dataclass(frozen=True)
 class Manifest:
     """Rows, and where each source's paths begin."""
@@ -94,6 +98,8 @@ class Manifest:
         return self._of(list(self.roots)[1:])
 
     def _of(self, sources: Sequence[str]) -> Manifest:
+        if len(sources) == len(self.roots):
+            return self
         rows = tuple(row for row in self.rows if row.source in sources)
         return Manifest(rows, {source: self.roots[source] for source in sources})
 
@@ -105,6 +111,10 @@ class Manifest:
 
     def hash(self) -> str:
         """sha256 over all rows: equal hashes mean equal images, roles and rates."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> str:
         digest = hashlib.sha256()
         for row in self.rows:
             digest.update(repr(astuple_text(row)).encode())
@@ -158,7 +168,8 @@ def rate_name(rate: float) -> str:
 
 def astuple_text(row: Row) -> tuple[str, ...]:
     """A row as it stands in the CSV file."""
-    return tuple(exact(v) if isinstance(v, float) else str(v) for v in asdict(row).values())
+    values = (getattr(row, name) for name in COLUMNS)
+    return tuple(exact(value) if isinstance(value, float) else str(value) for value in values)
 
 
 def exact(number: float) -> str:

@@ -6,12 +6,11 @@ import csv
 import logging
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from pathlib import Path
 
 from psnet.atomic import whole
 from psnet.data.degrade import steps_of
-from psnet.data.manifest import SPLITS, Manifest, Row, astuple_text
+from psnet.data.manifest import COLUMNS, SPLITS, Manifest, Row, astuple_text
 from psnet.data.samples import DataError
 
 log = logging.getLogger(__name__)
@@ -21,7 +20,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     """One CSV row per image. Written beside and renamed, so that it is whole or absent."""
     with whole(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([field.name for field in fields(Row)])
+        writer.writerow(COLUMNS)
         writer.writerows(astuple_text(row) for row in manifest.rows)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from psnet.atomic import write_whole
@@ -43,11 +44,10 @@ def render(report: Report) -> str:
         ValueError: for a CMC curve that is none (see `curves.check_cmc`).
     """
     room = resources.files(__package__)
-    page = _environment().from_string((room / "report.html").read_text(encoding="utf-8"))
     keys = terms.order(key for row in report.summary for key in row.metrics)
     groups = _group_sections(report)
     script = browse.script() if report.browser else ""
-    return page.render(
+    return _template().render(
         report=report,
         style=Markup((room / "report.css").read_text(encoding="utf-8")),
         contents=_contents(report, groups),
@@ -186,7 +186,8 @@ def _power(rate: float) -> Markup:
     return Markup("10<sup>{}</sup>").format(f"{terms.MINUS}{-round(math.log10(rate))}")
 
 
-def _environment() -> Environment:
+@cache
+def _template() -> Template:
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
