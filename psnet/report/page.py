@@ -209,4 +209,5 @@ def _template() -> Template:
         exact=pictures.exact,
         breakable=_breakable,
     )
-    return environment
+    source = (resources.files(__package__) / "report.html").read_text(encoding="utf-8")
+    return environment.from_string(source)
