@@ -17,6 +17,23 @@ from psnet.phases import NEEDED, Settings, own_settings
 WEIGHTS = "reid.weights"
 """The setting that names what re-identification starts from."""
 
+OF_THE_TRAINER = (
+    "devices",
+    "num_nodes",
+    "sync_batchnorm",
+    "max_epochs",
+    "max_steps",
+    "limit_train_batches",
+    "overfit_batches",
+    "accumulate_grad_batches",
+    "gradient_clip_val",
+    "gradient_clip_algorithm",
+)
+"""Its settings that decide how much is learnt, and from how large a batch."""
+
+_OF_THIS_MACHINE = ("root", "path", "cache")
+"""Settings of readers that say where images lie, not which they are."""
+
 
 def meta_of(cfg: DictConfig, manifest: Manifest, model: Settings) -> Settings:
     """What a checkpoint says of itself. The data set's paths stay as written, so that they fit another machine.
@@ -42,6 +59,8 @@ def meta_of(cfg: DictConfig, manifest: Manifest, model: Settings) -> Settings:
         "set_people": manifest.without_joined().people_hash(),
         "trained_images": sorted(images),
         "num_classes": len(manifest.train_labels()),
+        "trainer": {name: cfg.trainer.get(name) for name in OF_THE_TRAINER},
+        "same_batch": cfg.same_batch,
         "seed": cfg.seed,
         "versions": versions(),
         "git_revision": git_revision(),
@@ -142,10 +161,13 @@ def run_of(content: Settings, dataset: DictConfig, manifest: Manifest, precision
         content: of the checkpoint. dataset, manifest, precision: of the evaluation.
     """
     meta = content["psnet"]
-    protocol: Any = OmegaConf.to_container(dataset.source.protocol, resolve=True)
+    source = _source(dataset)
+    protocol = source.pop("protocol")
     return {
         "row": row_of(meta["model"], meta["phases"]),
         "dataset": dataset.name,
+        "set": next(iter(manifest.roots)),
+        "source": source,
         "split": protocol.pop("split"),
         "seed": meta["seed"],
         "shots": dataset.shots,
@@ -162,6 +184,8 @@ def run_of(content: Settings, dataset: DictConfig, manifest: Manifest, precision
         "given": meta["given"],
         "model": meta["model"],
         "phases": meta["phases"],
+        "trainer": meta.get("trainer", {}),  # checkpoints of before do not say
+        "same_batch": meta.get("same_batch", False),
         "image_size": list(meta["model"]["recipe"]["image_size"]),
         "epochs": min(content["epoch"] + 1, meta["model"]["recipe"]["epochs"]),  # one more where none was left
         "steps": content["global_step"],
@@ -170,6 +194,15 @@ def run_of(content: Settings, dataset: DictConfig, manifest: Manifest, precision
         "versions": meta["versions"],
         "finished": datetime.now().isoformat(timespec="seconds"),
     }
+
+
+def _source(dataset: DictConfig) -> Settings:
+    """All that makes the set of files, but where they lie."""
+    source: Any = OmegaConf.to_container(dataset.source, resolve=True)
+    source.pop("camera_rule")
+    source["reader"] = {name: value for name, value in source["reader"].items() if name not in _OF_THIS_MACHINE}
+    source["manifest"] = source.get("manifest") is not None
+    return source
 
 
 def row_of(model: Settings, phases: Settings) -> str:

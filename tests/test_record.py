@@ -128,6 +128,13 @@ def test_a_run_has_what_decides_its_line(tiny: Manifest, cfg: DictConfig):
     content = {"psnet": meta_of(cfg, tiny, REID), "epoch": 2, "global_step": 12}
     run = run_of(content, cfg.dataset, tiny, "32-true")
     assert (run["row"], run["dataset"], run["split"], run["seed"]) == ("ID", "mlr_synthetic", 0, 0)
+    assert run["set"] == "synthetic"
+    assert run["trainer"]["devices"] == 1
+    assert "root" not in run["source"]["reader"]
+    limited = cfg.copy()
+    limited.trainer.max_steps, limited.same_batch, limited.dataset.source.singletons = 2, True, "drop"
+    other = run_of({**content, "psnet": meta_of(limited, tiny, REID)}, limited.dataset, tiny, "32-true")
+    assert {name for name in run if run[name] != other[name]} - {"finished"} == {"trainer", "same_batch", "source"}
     assert "split" not in run["protocol"]
     assert run["protocol"]["rates"] == [2, 3, 4]
     assert run["data_hash"] == run["data_hash_in_training"] == tiny.hash()

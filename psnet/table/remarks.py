@@ -10,7 +10,7 @@ from psnet.table.blocks import Block
 from psnet.table.lines import SHORT, Line, unlike
 from psnet.table.published import TITLES
 from psnet.table.runs import Run
-from psnet.table.settings import key_of, value_text
+from psnet.table.settings import beyond_the_paper, key_of, value_text
 
 _OF_THE_MODEL = {"row", "model", "phases", "epochs", "image_size", "weights"}
 
@@ -45,6 +45,9 @@ def _of_the_set(blocks: Sequence[Block]) -> Iterator[str]:
     for line in (line for block in blocks for line in block.lines):
         if dataset in TITLES and line.row not in rows:
             yield f"Line {line.number}, {line.row} on {TITLES[dataset]}, is an extension, ours: the paper lacks it."
+    for line in (line for block in blocks if block.published for line in block.lines):
+        if own := beyond_the_paper(line.settings):
+            yield f"Line {line.number} is of another protocol than the published figures: {', '.join(own)}."
     for block in blocks:
         if not block.lines:
             yield f"Published {block.shots}-shot figures are of another protocol than our runs: never compare the two."
@@ -99,6 +102,10 @@ def _may_explain(name: str) -> bool:
 def _of_a_line(line: Line, shown: int) -> Iterator[str]:
     if line.stopped:
         yield f"Line {line.number}: {line.stopped}, before its recipe ends: {_names(line.runs, shown)}."
+    if line.settings["epochs"] is None:
+        ended = sorted({run.record["epochs"] for run in line.runs})
+        after = f"{ended[0]} to {ended[-1]}" if len(ended) > 1 else f"{ended[0]}"
+        yield f"Line {line.number}: its recipe's patience ended it after {after} epochs."
     if line.settings["searched"] != "its own set":
         own = line.dataset in line.settings["trained_on"]
         what = "another split or protocol of the same set" if own else "across sets"

@@ -19,6 +19,8 @@ FIGURES = ("rank1", "rank5", "rank10", "mAP")
 FORM: dict[str, type] = {
     "row": str,
     "dataset": str,
+    "set": str,
+    "source": dict,
     "split": int,
     "seed": int,
     "shots": str,
@@ -34,6 +36,8 @@ FORM: dict[str, type] = {
     "origins": dict,
     "model": dict,
     "phases": dict,
+    "trainer": dict,
+    "same_batch": bool,
     "epochs": int,
     "steps": int,
     "image_size": list,
@@ -87,10 +91,15 @@ class Run:
         return datetime.fromisoformat(self.record["finished"]).timestamp()
 
     @property
+    def patient(self) -> bool:
+        """Its recipe ends it where nothing is won any more, after whatever epoch."""
+        return self.record["model"]["recipe"].get("patience") is not None
+
+    @property
     def stopped(self) -> str:
         """Where it ended, if that was before the end of its recipe; else "". Every epoch has equally many steps."""
         epochs, steps, wanted = self.record["epochs"], self.record["steps"], self.record["model"]["recipe"]["epochs"]
-        if epochs < wanted:
+        if epochs < wanted and not self.patient:
             return f"stopped at epoch {epochs} of {wanted}"
         return f"stopped at step {steps}, within epoch {epochs}" if epochs and steps % epochs else ""
 
@@ -150,7 +159,8 @@ def read_run(path: Path) -> Run:
 def _check_record(record: Mapping[str, Any]) -> None:
     for key, kind in FORM.items():
         if type(record.get(key)) is not kind:  # not isinstance: a bool is no number
-            raise ValueError(f"run.{key}={_short(record.get(key))} must be of type {kind.__name__}")
+            older = "" if key in record else ": an older version wrote it; evaluate the checkpoint again"
+            raise ValueError(f"run.{key}={_short(record.get(key))} must be of type {kind.__name__}{older}")
     if record["shots"] not in ("single", "multi"):
         raise ValueError(f"run.shots={record['shots']!r} must be single or multi")
     for part in ("recipe", "reid", "sr"):

@@ -14,7 +14,7 @@ from psnet.table.lines import SHORT, Figure, Line
 from psnet.table.published import TITLES, Published
 from psnet.table.remarks import remarks_on
 from psnet.table.runs import FIGURES
-from psnet.table.settings import value_text
+from psnet.table.settings import beyond_the_paper, value_text
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _backbone_words(reid: Mapping[str, Any]) -> str:
 
 
 def protocol_words(line: Line) -> str:
-    """Shots, what is low by which rates, and the camera rule."""
+    """Shots, what is low by which rates, what goes beyond the paper, and the camera rule."""
     protocol, settings = line.settings["protocol"], line.settings
     cameras, share = protocol.get("low_cameras") or [], protocol.get("low_fraction") or 0
     shots = f"{line.shots}-shot"
@@ -145,7 +145,8 @@ def protocol_words(line: Line) -> str:
         rates = ", ".join(value_text(rate) for rate in protocol.get("rates", ()))
         which = f"camera {', '.join(map(str, cameras))}" if cameras else f"{100 * share:g} % of the images"
         low = f"{which} low, rates {rates}"
-    return f"{shots}; {low}; same-camera rule {'on' if settings['camera_rule'] else 'off'}"
+    beyond = [word for word in beyond_the_paper(settings) if not word.startswith("rates=")]
+    return "; ".join([shots, low, *beyond, f"same-camera rule {'on' if settings['camera_rule'] else 'off'}"])
 
 
 def _restorer_words(restorer: dict[str, object]) -> str:

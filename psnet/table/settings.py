@@ -13,6 +13,8 @@ Settings = dict[str, Any]
 _KEPT = (
     "row",
     "dataset",
+    "set",
+    "source",
     "protocol",
     "shots",
     "camera_rule",
@@ -20,7 +22,8 @@ _KEPT = (
     "weights",
     "trained_on",
     "joined_hash",
-    "epochs",
+    "trainer",
+    "same_batch",
 )
 """Of a run's record, as they are."""
 
@@ -37,6 +40,7 @@ def settings_of(run: Run) -> Settings:
     record = run.record
     settings = {key: record[key] for key in _KEPT}
     settings["repeats"] = record["repeats"] if record["shots"] == "single" else None  # else nothing is drawn
+    settings["epochs"] = None if run.patient else record["epochs"]
     settings["model"], settings["phases"] = record["model"], record["phases"]
     settings["searched"] = "its own set" if record["data_hash"] == record["data_hash_in_training"] else "other data"
     settings["stopped"] = run.stopped
@@ -78,6 +82,19 @@ def value_at(settings: Mapping[str, Any], name: str) -> Any:
     for part in name.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
+
+
+_PUBLISHED = {"rates": [2, 3, 4], "interpolation": "bicubic"}
+_VARIANTS = {"test_rates": None, "gallery_low_share": 0, "degradation": "clean", "rate_per": "image"}
+"""Of a protocol, as published, and without what goes beyond the paper."""
+
+
+def beyond_the_paper(settings: Mapping[str, Any]) -> list[str]:
+    """The settings of a protocol by which figures are of another than the published ones, as one would type them."""
+    protocol = settings["protocol"]
+    usual = {**_PUBLISHED, **_VARIANTS}
+    own = {name: protocol.get(name, value) for name, value in usual.items()}
+    return [f"{name}={value_text(value)}" for name, value in own.items() if value != usual[name]]
 
 
 def written(name: str, value: Any) -> str:

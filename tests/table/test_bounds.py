@@ -45,6 +45,33 @@ def test_a_bound_starts_from_what_its_teacher_did(tmp_path: Path):
     assert settings_of(bound)["model"]["reid"]["weights"] == "trained on b"
 
 
+def test_of_a_run_found_twice_the_later_bound_counts(tmp_path: Path):
+    with_bound(tmp_path / "a", 0.7, finished="2026-11-25T12:00:00")
+    with_bound(tmp_path / "z_old", 0.3, finished="2026-11-25T10:00:00")
+    (bound,) = bounds_of(find_runs([tmp_path]).runs)
+    assert bound.metrics["trained"]["rank1"] == 0.7
+
+
+@pytest.mark.parametrize(
+    ("weights", "origins", "said"),
+    [
+        (None, {}, "random"),
+        ("imagenet", {}, "ImageNet"),
+        ("x.ckpt", {"teacher.reid.weights": "trained on b"}, "trained on b"),
+    ],
+)
+def test_its_weights_are_the_teacher_s(tmp_path: Path, weights: str | None, origins: dict[str, str], said: str):
+    with_bound(tmp_path / "a", 0.7, phases__teacher__reid__weights=weights, origins=origins, weights="trained on a")
+    assert [bound.record["weights"] for bound in bounds_of(find_runs([tmp_path]).runs)] == [said]
+
+
+def test_a_teacher_of_other_data_says_which(tmp_path: Path):
+    with_bound(tmp_path / "a", 0.7, origins={"teacher_checkpoint": "trained on mlr_pku (3 images, hash 12)"})
+    with_bound(tmp_path / "b", 0.8, origins={"teacher_checkpoint": "trained on the same data"})
+    said = [bound.record["trained_on"] for bound in bounds_of(find_runs([tmp_path]).runs)]
+    assert said == [["mlr_pku (3 images, hash 12)"], ["mlr_viper"]]
+
+
 def test_another_teacher_is_another_bound(tmp_path: Path):
     with_bound(tmp_path / "a", 0.7)
     with_bound(tmp_path / "b", 0.8, phases__teacher__margin=0.2)

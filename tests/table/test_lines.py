@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from psnet.data.protocol import VARIANTS, MLRProtocol
 from psnet.table.blocks import Block, build_blocks, note
 from psnet.table.lines import Line, build_lines
 from psnet.table.published import TITLES, read_published
 from psnet.table.remarks import remarks_on
 from psnet.table.runs import find_runs
-from tests.table.examples import data_hash, write
+from psnet.table.sections import protocol_words
+from psnet.table.settings import beyond_the_paper
+from tests.table.examples import PROTOCOL, data_hash, write
 
 
 def lines_of(folder: Path) -> list[Line]:
@@ -68,6 +72,10 @@ def test_one_run_has_no_deviation(tmp_path: Path):
         ("protocol__rates", [8], ("protocol.rates=[2,3,4]", "protocol.rates=[8]")),
         ("image_size", [256, 128], ("image_size=[128,64]", "image_size=[256,128]")),
         ("epochs", 40, ("epochs=30", "epochs=40")),
+        ("set", "other", ("set=VIPeR", "set=other")),
+        ("source__reader__labeled", True, ("source.reader.labeled=null", "source.reader.labeled=true")),
+        ("trainer__limit_train_batches", 2, ("trainer.limit_train_batches=null", "trainer.limit_train_batches=2")),
+        ("same_batch", True, ("same_batch=false", "same_batch=true")),
     ],
 )
 def test_another_setting_is_another_line_and_said(tmp_path: Path, setting: str, value: Any, said: tuple[str, str]):
@@ -190,6 +198,40 @@ def test_a_run_that_stopped_is_a_line_of_its_own_and_named(tmp_path: Path):
     assert set(notes[1:]) == {"stopped at epoch 12 of 30", "stopped at step 590, within epoch 30"}
     remarks = remarks_on([block])
     assert any("stopped at epoch 12 of 30, before its recipe ends" in text and "half" in text for text in remarks)
+
+
+def test_runs_that_patience_ended_share_a_line(tmp_path: Path):
+    for split, epochs in enumerate((12, 15, 21)):
+        more = {"model__recipe__patience": 3, "epochs": epochs, "steps": 20 * epochs}
+        write(tmp_path / f"{split}", "ID", 0.4, split, **more)
+    write(tmp_path / "killed", "ID", 0.9, 3, **more | {"steps": 419})
+    block = only_block(tmp_path)
+    assert [(line.splits, line.stopped) for line in block.lines] == [
+        ([0, 1, 2], ""),
+        ([3], "stopped at step 419, within epoch 21"),
+    ]
+    assert "Line 1: its recipe's patience ended it after 12 to 21 epochs." in remarks_on([block])
+
+
+def test_another_protocol_than_the_published_is_said(tmp_path: Path):
+    write(tmp_path / "a", "ID", protocol={**PROTOCOL, "test_rates": [8], "degradation": "realistic"})
+    write(tmp_path / "b", "ID", 0.3)
+    (block,) = build_blocks(lines_of(tmp_path), [one for one in read_published() if one.shots == "single"])
+    said = [text for text in remarks_on([block]) if "another protocol" in text]
+    (number,) = [line.number for line in block.lines if line.settings["protocol"].get("test_rates")]
+    beyond = "test_rates=[8], degradation=realistic"
+    assert said == [f"Line {number} is of another protocol than the published figures: {beyond}."]
+    words = {line.number: protocol_words(line) for line in block.lines}
+    assert "; test_rates=[8]; degradation=realistic; " in words.pop(number)
+    assert "test_rates" not in "".join(words.values())
+
+
+def test_what_is_usual_is_what_the_protocol_begins_with():
+    begins = {field.name: field.default for field in fields(MLRProtocol)}
+    named = {word.partition("=")[0]: word for word in beyond_the_paper({"protocol": dict.fromkeys(begins, "x")})}
+    assert {*VARIANTS, "rates", "interpolation"} == {*named}
+    usual = {name: list(value) if isinstance(value, tuple) else value for name, value in begins.items()}
+    assert beyond_the_paper({"protocol": usual}) == []
 
 
 def test_people_who_were_trained_on(tmp_path: Path):
