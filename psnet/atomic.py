@@ -52,6 +52,21 @@ def whole(path: Path) -> Iterator[Path]:
             beside.unlink()
 
 
+def check_writable(path: Path) -> None:
+    """Try to write beside a file that takes long to make.
+
+    Raises:
+        WriteError: it could not be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.touch()
+        beside.unlink()
+    except OSError as error:
+        raise WriteError.of(path, error) from error
+
+
 def remove_halves(folder: Path) -> None:
     """Remove what a process that was killed had begun to write, in a folder and in those in it. Nobody else may be
     writing there."""

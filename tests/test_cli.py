@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import psnet.cli.dataset
 from psnet.cli import main
 from psnet.cli.dataset import compose_dataset, evaluation_rules
 from tests.table.examples import write
@@ -59,6 +60,17 @@ def test_errors_are_one_line_without_a_traceback(settings: list[str], message: s
         main(["inspect", *settings])
     assert str(stop.value).startswith("error: ")
     assert message in str(stop.value)
+
+
+def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(psnet.cli.dataset, "compose_dataset", stopped)
+    with pytest.raises(SystemExit) as stop:
+        main(["inspect", "dataset=mlr_viper"])
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "stopped\n"
 
 
 def test_help_is_quick():

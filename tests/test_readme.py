@@ -288,7 +288,7 @@ def test_psnet_commands_run(words: list[str], place: Path, drawn: Path):
 
 def prepare(words: list[str], checkpoint: str) -> None:
     """What stands before it on the same page has been done."""
-    names = ["--names", r"(?P<pid>\w+)/"]
+    names = ["--names", r"^(?P<pid>[^/]+)/"]
     if "test.npz" in words:
         kept = [f"checkpoint={checkpoint}", "embeddings=test.npz", "output_dir=scored", "loader.workers=0"]
         cfg = composed(*kept, job="evaluate")

@@ -241,6 +241,20 @@ def test_nothing_is_written_where_pictures_are_missing(tmp_path: Path):
     assert not (tmp_path / "out").exists()
 
 
+def test_other_cameras_are_other_rules(tmp_path: Path):
+    """In single-shot every query has a match by either, so nothing else would tell."""
+    embeddings = made()
+    ours = save_embeddings(embeddings, tmp_path / "a.npz")
+    without = {name: replace(side, camid=None) for name, side in embeddings.sides().items()}
+    turned = replace(embeddings.gallery, camid=embeddings.gallery.camid[::-1].copy())
+    for other in (replace(embeddings, **without), replace(embeddings, gallery=turned)):
+        theirs = save_embeddings(other, tmp_path / "b.npz")
+        words = [str(ours), "--against", str(theirs), "--single-shot", "5", "--out", str(tmp_path / "out")]
+        with pytest.raises(SystemExit, match="the two have other cameras of the .* images, or one of them has none"):
+            main(["score", *words])
+        assert run(*words, "--no-camera-rule")["compared"]
+
+
 def test_the_same_images_in_another_order_are_not_compared(tmp_path: Path):
     embeddings = made()
     ours = save_embeddings(embeddings, tmp_path / "a, b.npz")

@@ -24,7 +24,16 @@ def read_threshold(model: Path, made_by: MadeBy) -> Threshold | None:
     Raises:
         CalibrationError: the file is damaged.
     """
-    return next((one for one in _read(place_of(model)) if one.made_by == made_by), None)
+    return next((one for one in kept_thresholds(model) if one.made_by == made_by), None)
+
+
+def kept_thresholds(model: Path) -> list[Threshold]:
+    """All of a model.
+
+    Raises:
+        CalibrationError: the file is damaged.
+    """
+    return _read(place_of(model))
 
 
 def keep_threshold(model: Path, threshold: Threshold) -> Path:

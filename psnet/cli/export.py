@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from psnet.export.wish import Wish
 
 
+MOST_LOSS = 0.5
+"""Of Rank-1 by int8, points, unless another is given."""
+
+
 def add_to(commands: Any) -> None:
     export = commands.add_parser("export", help="write a trained model as a folder, and for other engines")
     export.add_argument("model", help="a last.ckpt, or a folder of psnet export")
@@ -21,7 +25,7 @@ def add_to(commands: Any) -> None:
     export.add_argument("--query", **several, help="of people not trained on, to see what int8 costs in Rank-1")
     export.add_argument("--gallery", **several, help="the same people by other cameras")
     export.add_argument("--names", help="pattern that reads the pid of query and gallery; see docs/use.md")
-    export.add_argument("--most-loss", type=float, default=0.5, metavar="POINTS", help="of Rank-1 by int8; 0.5")
+    export.add_argument("--most-loss", type=float, metavar="POINTS", help="of Rank-1 by int8; 0.5")
     export.add_argument(
         "--without-preprocessing", action="store_true", help="graphs take float32 (B, 3, h, w) in [0, 1] instead"
     )
@@ -33,7 +37,8 @@ def run(given: argparse.Namespace) -> None:
 
     from psnet.export.command import run
 
-    idle = [name for name in ("images", "calibrate", "query", "gallery", "names") if getattr(given, name)]
+    of_engines = ("images", "calibrate", "query", "gallery", "names", "most_loss", "without_preprocessing")
+    idle = [name.replace("_", "-") for name in of_engines if getattr(given, name)]
     if idle and not given.to:
         raise ValueError(f"--{idle[0]} is for other engines, and none is asked for; say --to, or leave it out")
     run(given.model, given.folder, _wish(given) if given.to else None, Console())
@@ -46,6 +51,10 @@ def _wish(given: argparse.Namespace) -> Wish:
 
     if not given.images:
         raise ValueError("--to needs --images: each engine is compared with the checkpoint before it is kept")
+    if given.calibrate and "int8" not in given.to.split(","):
+        raise ValueError("--calibrate is for int8, which --to does not ask for; add it there, or leave this out")
+    if given.most_loss is not None and not given.query:
+        raise ValueError("--most-loss is of Rank-1, which is found by --query, --gallery and --names; give them too")
     if bool(given.query) != bool(given.gallery) or bool(given.query) != bool(given.names):
         raise ValueError("--query, --gallery and --names go together: by them it is seen what int8 costs in Rank-1")
     images = listing_of(given.images, None)
@@ -55,5 +64,5 @@ def _wish(given: argparse.Namespace) -> Wish:
         listing_of(given.calibrate, None) if given.calibrate else images,
         Labelled(listing_of(given.query, given.names), listing_of(given.gallery, given.names)) if given.query else None,
         not given.without_preprocessing,
-        given.most_loss / 100,
+        (MOST_LOSS if given.most_loss is None else given.most_loss) / 100,
     )

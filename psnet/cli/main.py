@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser().parse_args(arguments)
     try:
         given.run(given)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
     except Exception as error:
         from psnet.configuration import USER_ERRORS  # only now: it is slow to import
 

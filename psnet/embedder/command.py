@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from psnet.embedder.embedder import NAMED, Embedder
+from psnet.embedder.errors import EmbedderError
 from psnet.embedder.given import Listing, files, listed
-from psnet.embedder.image_table import OWN, Failed, ImageTable, checked
+from psnet.embedder.image_table import OWN, Failed, ImageTable, check_target
 from psnet.embedder.labels import check_columns, labels_of, read_list
 from psnet.embeddings import DescriptorPart
 
@@ -44,7 +45,7 @@ def embed(images: Sequence[str], embedder: Embedder, out: Path, names: str | Non
     Raises:
         EmbedderError: and what `Embedder.embed` raises.
     """
-    checked(out)
+    check_target(out)
     listing = listing_of(images, names)
     log.info("%s", embedder.made_by)
     table = embedder.embed(listing, batch_size=batch_size)
@@ -71,7 +72,11 @@ def listing_of(images: Sequence[str], names: str | None) -> Listing:
     else:
         listing, columns = listed(images[0] if len(images) == 1 else images), {}
     if names is not None:
-        columns |= labels_of([given.name for given in listing.given], names)
+        found = labels_of([given.name for given in listing.given], names)
+        both = sorted(columns.keys() & found.keys())
+        if both:
+            raise EmbedderError(f"{images[0]} has a column {both[0]!r}, and so has --names; take it from one of them")
+        columns |= found
     return replace(listing, columns=check_columns(columns, len(listing)))
 
 

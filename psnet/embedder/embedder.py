@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from psnet.checkpoint import read_checkpoint
 from psnet.data.images import ImageError, stack
 from psnet.data.preprocess import Preprocess
 from psnet.embedder.errors import EmbedderError
-from psnet.embedder.given import Color, Given, Images, Listing, Loaded, listed, named, reason
+from psnet.embedder.given import Color, Given, Images, Listing, listed, named, reason
 from psnet.embedder.image_table import Failed, ImageTable
 from psnet.embedder.labels import check_columns
 from psnet.embedder.model_folder import fetch, read_folder
@@ -189,17 +189,17 @@ class Embedder:
             part = listing.rows(range(begin, min(begin + at_once, len(listing))))
             yield self._table(part, islice(loaded, len(part)), batch_size)
 
-    def _table(self, listing: Listing, loaded: Iterator[Loaded | Exception], batch_size: int) -> ImageTable:
+    def _table(self, listing: Listing, loaded: Iterator[_Ready | Exception], batch_size: int) -> ImageTable:
         embedding: list[Tensor] = []
         failed, rows, sizes, hashes = [], [], [], []
         numbered = enumerate(loaded)
         while chunk := list(islice(numbered, batch_size)):
-            good = [(row, one) for row, one in chunk if isinstance(one, Loaded)]
+            good = [(row, one) for row, one in chunk if isinstance(one, _Ready)]
             failed += [Failed(listing.given[row].name, reason(one)) for row, one in chunk if isinstance(one, Exception)]
             if good:
                 embedding.append(self._embed([one.image for _, one in good]))
             rows += [row for row, _ in good]
-            sizes += [tuple(one.image.shape[1:]) for _, one in good]
+            sizes += [one.size for _, one in good]
             hashes += [one.sha256 for _, one in good]
         made = torch.cat(embedding).numpy() if rows else np.empty((0, self.made_by.dimensions), np.float32)
         own = {
@@ -241,23 +241,33 @@ class Embedder:
         return None if restored is None else restored[0]
 
     def _embed(self, images: Sequence[Tensor]) -> Tensor:
-        whole = self.engine.embed(stack([self.preprocess(image) for image in images]))
+        whole = self.engine.embed(stack(images))
         return whole if self.made_by.part == "whole" else F.normalize(whole[:, -self.made_by.dimensions :], dim=1)
 
-    def _loaded(self, given: Sequence[Given], ahead: int) -> Iterator[Loaded | Exception]:
-        """Each image, or why it cannot be had; read by threads, at most so many ahead."""
+    def _loaded(self, given: Sequence[Given], ahead: int) -> Iterator[_Ready | Exception]:
+        """Each image, or why it cannot be had; read by threads, at most so many ahead, which wait at the network's
+        size: photographs are large."""
         with ThreadPoolExecutor(READERS) as pool:
-            waiting: deque[Future[Loaded | Exception]] = deque()
+            waiting: deque[Future[_Ready | Exception]] = deque()
             coming = iter(given)
             while True:
-                waiting.extend(pool.submit(_load, one) for one in islice(coming, ahead - len(waiting)))
+                waiting.extend(pool.submit(self._load, one) for one in islice(coming, ahead - len(waiting)))
                 if not waiting:
                     return
                 yield waiting.popleft().result()
 
+    def _load(self, given: Given) -> _Ready | Exception:
+        try:
+            loaded = given.load()
+        except (ImageError, OSError) as error:
+            return error
+        height, width = loaded.image.shape[1:]
+        return _Ready(self.preprocess(loaded.image), (height, width), loaded.sha256)
 
-def _load(given: Given) -> Loaded | Exception:
-    try:
-        return given.load()
-    except (ImageError, OSError) as error:
-        return error
+
+class _Ready(NamedTuple):
+    """image: uint8 RGB (3, h, w) of the network's input. size: (height, width) of the one it was made of."""
+
+    image: Tensor
+    size: tuple[int, int]
+    sha256: str

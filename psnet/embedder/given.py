@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,6 +30,9 @@ a Pillow image; an array (H, W, 3) or (H, W) of bytes; a tensor (3, H, W) or (B,
 in [0, 1], which are rounded to bytes."""
 
 COLORS = ("rgb", "bgr")
+
+MOST_BYTES = 2**29
+"""Of a file that may be an image; a larger one is something else, and is not read into memory."""
 
 NAMELESS = "image {}"
 """The name of an image in memory, by its number in a call."""
@@ -159,6 +163,11 @@ def _file(path: Path, name: Path) -> Given:
 
 
 def _read(path: Path) -> Loaded:
+    status = path.stat()
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):  # reading it might wait for ever
+        raise ImageError("no file, but a pipe or a device")
+    if status.st_size > MOST_BYTES:
+        raise ImageError(f"{status.st_size / 2**20:,.0f} MiB, more than the {MOST_BYTES // 2**20} of an image")
     content = path.read_bytes()
     return Loaded(decode(content), hashlib.sha256(content).hexdigest())
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from psnet.atomic import whole
+from psnet.atomic import check_writable, whole
 from psnet.embedder.errors import EmbedderError
 from psnet.embeddings import MadeBy
 from psnet.embeddings.formats import read_part
@@ -88,6 +88,20 @@ def checked(path: str | Path) -> Path:
     if path.suffix not in SUFFIXES:
         raise EmbedderError(f"{path} ends in {path.suffix!r}; end it in {' or '.join(SUFFIXES)}")
     return path
+
+
+def check_target(path: str | Path) -> None:
+    """That a table can be written there, before there is one.
+
+    Raises:
+        EmbedderError: another ending, or a folder. FileError: a library is missing. WriteError: nothing can be written.
+    """
+    path = checked(path)
+    if path.is_dir():
+        raise EmbedderError(f"{path} is a folder; give the name of a file")
+    if path.suffix == ".parquet":
+        pyarrow(path)
+    check_writable(path)
 
 
 def read_table(path: str | Path) -> ImageTable:

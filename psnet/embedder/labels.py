@@ -31,7 +31,7 @@ def labels_of(paths: Sequence[str], pattern: str) -> Columns:
     r"""A column for each named group of a pattern that is searched for in each path.
 
     Args:
-        paths: with "/" between folders. pattern: a regular expression, such as ``(?P<pid>\w+)/c(?P<camid>\d+)_``, or
+        paths: with "/" between folders. pattern: a regular expression, such as ``^(?P<pid>[^/]+)/c(?P<camid>\d+)_``, or
             "market" for names like 0002_c1s1_000451_03.jpg.
 
     Returns:

@@ -13,7 +13,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from psnet.atomic import write_whole
+from psnet.atomic import remove_halves, write_whole
 from psnet.calibration.kept import NAME as THRESHOLDS
 from psnet.checkpoint import FORM
 from psnet.embedder.errors import EmbedderError
@@ -43,19 +43,32 @@ license_name: that-of-the-data
 NEEDED = (WEIGHTS, SETTINGS, CARD, TRAINED_IMAGES, THRESHOLDS)
 
 
-def write_folder(content: Mapping[str, Any], folder: Path, card: str) -> None:
+def check_folder(folder: Path) -> None:
+    """That a model may be written there.
+
+    Raises:
+        EmbedderError: the folder holds something else.
     """
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / SETTINGS).is_file())):
+        raise EmbedderError(f"{folder} is there already, and is no folder of a model; give another name")
+
+
+def write_folder(content: Mapping[str, Any], folder: Path, card: str) -> None:
+    """The settings say first that the rest is to come, so that what is killed in between is no model, nor somebody
+    else's folder: the same command writes it.
+
     Args:
         content: of a checkpoint, see `read_checkpoint`. card: Markdown.
 
     Raises:
         EmbedderError: the folder holds something else. WriteError: a file cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / SETTINGS).is_file())):
-        raise EmbedderError(f"{folder} is there already, and is no folder of a model; give another name")
+    check_folder(folder)
+    remove_halves(folder)
     meta = dict(content["psnet"])
     images = meta.pop("trained_images")
     weights = save({name: value.contiguous() for name, value in content["state_dict"].items()})
+    write_whole(folder / SETTINGS, json.dumps({"library_name": "psnet", "unfinished": True}) + "\n")
     write_whole(folder / WEIGHTS, weights)  # save_file would let nobody else read it
     write_whole(folder / TRAINED_IMAGES, "".join(f"{image}\n" for image in images))
     write_whole(folder / CARD, FRONT + card)
@@ -69,21 +82,30 @@ def read_folder(folder: Path) -> dict[str, Any]:
         EmbedderError: a file is missing, damaged or of another form.
     """
     try:
-        meta = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        meta = _settings(folder)
         images = (folder / TRAINED_IMAGES).read_text(encoding="ascii").split()
         state = load_file(folder / WEIGHTS)
+    except EmbedderError:
+        raise
     except OSError as error:
         raise EmbedderError(f"{folder} is no folder of a model ({error}); make one with psnet export") from error
     except (ValueError, SafetensorError) as error:
         raise EmbedderError(f"{folder} is damaged ({error}); make it again with psnet export") from error
+    return {"psnet": {**meta, "trained_images": images}, "state_dict": state}
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    meta = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     if not isinstance(meta, dict) or meta.get("library_name") != "psnet":
         raise EmbedderError(f"{folder / SETTINGS} does not describe a model of psnet; make one with psnet export")
+    if meta.get("unfinished"):
+        raise EmbedderError(f"{folder} was not written to its end; do it again with psnet export")
     if meta.get("form") != FORM:
         raise EmbedderError(
             f"{folder} says what it is in form {meta.get('form')}, and this psnet reads form {FORM}; take the psnet "
             "that wrote it, or export the model again"
         )
-    return {"psnet": {**meta, "trained_images": images}, "state_dict": state}
+    return meta
 
 
 def fetch(name: str | Path, engine: str = "pytorch") -> Path:

@@ -88,17 +88,17 @@ def keep(folder: Path, digest: str, name: str, kept: Kept) -> None:
 
 
 def drop_others(folder: Path, digest: str) -> list[str]:
-    """Remove engines of other weights than those that are going to lie in a folder, or of nobody knows which. Returns
-    the names of the files that were removed."""
+    """Remove engines of other weights than those that are going to lie in a model's folder, or of nobody knows which.
+    Returns the names of the files that were removed."""
     try:
-        read_kept(folder, digest)
-        return []
+        known, unknown = read_kept(folder, digest), []
     except EngineError:
-        gone = [folder / file for file in (*(file for files in FILES.values() for file in files), NAME)]
-        there = [file.name for file in gone if file.is_file()]
-        for file in gone:
-            file.unlink(missing_ok=True)
-        return there
+        known, unknown = {}, [NAME]
+    unknown += [file for name, files in FILES.items() if name not in known for file in files]
+    there = [name for name in unknown if (folder / name).is_file()]
+    for name in there:
+        (folder / name).unlink(missing_ok=True)
+    return there
 
 
 def digests_of(folder: Path, name: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from psnet.data.images import stack
 from psnet.data.manifest import DIGEST
 from psnet.data.preprocess import Preprocess
 from psnet.embedder import Embedder
-from psnet.embedder.given import Listing
+from psnet.embedder.given import MOST_BYTES, Listing
 from psnet.embeddings import read_embeddings
 from psnet.engines import EngineError
 from psnet.engines.exported import ExportedEngine
@@ -114,6 +114,7 @@ def check_unseen(labelled: Labelled, trained: Collection[str]) -> None:
 
 def _digest(file: Path | None) -> str:
     try:
-        return "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()[:DIGEST]
+        small = file is not None and file.is_file() and file.stat().st_size <= MOST_BYTES
+        return hashlib.sha256(file.read_bytes()).hexdigest()[:DIGEST] if file and small else ""
     except OSError:  # which is told when it is to be embedded
         return ""

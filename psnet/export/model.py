@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from psnet.atomic import write_whole
-from psnet.calibration.kept import place_of
+from psnet.calibration.kept import keep_threshold, kept_thresholds, read_threshold
 from psnet.checkpoint import read_checkpoint
 from psnet.embedder.command import is_checkpoint
-from psnet.embedder.model_folder import CARD, FRONT, fetch, read_folder, write_folder
+from psnet.embedder.model_folder import CARD, FRONT, check_folder, fetch, read_folder, write_folder
 from psnet.embedder.origin import digest_of, in_words
 from psnet.engines.kept import drop_others
 
@@ -24,12 +23,14 @@ def export_model(model: str, folder: Path) -> None:
     """
     source = Path(model) if is_checkpoint(model) else fetch(model)
     content = read_checkpoint(source) if is_checkpoint(model) else read_folder(source)
+    check_folder(folder)
     gone = drop_others(folder, digest_of(content))
     if gone:
         log.warning("%s: engines of other weights are removed: %s", folder, ", ".join(gone))
     write_folder(content, folder, _card(source, in_words(content["psnet"])) + USE.format(folder=folder.name))
-    if place_of(source).is_file():
-        write_whole(place_of(folder), place_of(source).read_bytes())
+    for threshold in kept_thresholds(source):
+        if read_threshold(folder, threshold.made_by) is None:  # what was calibrated on the folder holds
+            keep_threshold(folder, threshold)
     log.info("%s: %s", folder, in_words(content["psnet"]))
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from psnet.calibration import Threshold
 from psnet.embedder import Embedder, EmbedderError, Failed
 from psnet.embedder.command import open_model, tell_failed
-from psnet.embedder.given import Listing
+from psnet.embedder.given import MOST_BYTES, Listing
 from psnet.gallery.conditions import conditions_of
 from psnet.gallery.errors import GalleryError
 from psnet.gallery.gallery import Gallery, Hit, absolute, id_of
@@ -51,6 +51,8 @@ def index(listing: Listing, embedder: Embedder, uri: str, model: str, batch_size
     tell_failed(failed)
     if gallery is None:
         raise EmbedderError(f"none of {len(listing):,} images can be read")
+    if failed and len(failed) == len(listing):
+        raise EmbedderError(f"none of the {len(listing):,} images that {uri} does not hold can be read")
     gallery.tidy()
     log.info("%s: %s images added, %s in all", uri, f"{len(listing) - len(failed):,}", f"{len(gallery):,}")
     return gallery
@@ -70,7 +72,8 @@ def _new(listing: Listing, gallery: Gallery) -> Listing:
 
 def _digest(file: Path | None) -> str | None:
     try:
-        return None if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
+        small = file is not None and file.is_file() and file.stat().st_size <= MOST_BYTES
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file and small else None
     except OSError:  # which is told when it is to be embedded
         return None
 
@@ -98,6 +101,7 @@ def search(image: str, embedder: Embedder, gallery: Gallery, k: int, where: Sequ
     """
     conditions = conditions_of(where, gallery.columns)
     query = embedder.embed(image, progress=False)
+    tell_failed(query.failed)
     if len(query) != 1:
         raise EmbedderError(f"{image} stands for {len(query):,} images; search for one")
     return gallery.search(query.embedding, query.made_by, k, conditions)[0]

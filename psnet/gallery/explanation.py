@@ -13,7 +13,7 @@ from psnet.embedder.explain import explain
 from psnet.gallery.picture import GAP, PAPER, checked, save
 from psnet.regions import coloured
 
-HEIGHT = 512
+HEIGHT, WIDEST = 512, 1024
 """Of each image as shown, pixels."""
 
 
@@ -50,6 +50,7 @@ def draw(images: list[Tensor], maps: tuple[Tensor, Tensor]) -> Image.Image:
 
 
 def _pair(image: Tensor, strength: Tensor) -> tuple[Image.Image, Image.Image]:
-    size = (HEIGHT, max(1, round(HEIGHT * image.shape[2] / image.shape[1])))
+    share = min(HEIGHT / image.shape[1], WIDEST / image.shape[2])
+    size = (max(1, round(share * image.shape[1])), max(1, round(share * image.shape[2])))
     plain = resize(image, size, Filter.BILINEAR)
     return to_pillow(plain), to_pillow(coloured(plain, strength))

@@ -49,7 +49,7 @@ def run(
     embeddings = read_embeddings(files, file_format, num_query)
     rival = read_embeddings(against, file_format, num_query) if against else None
     if rival is not None:
-        check_same_images(rival, embeddings)
+        check_same_images(rival, embeddings, options.camera_rule is not False)
     with Bars(console) as told:
         scored = score(embeddings, options, told("ranking"))
         findings = findings_of(scored.retrieval, scored.labels, told("verification"))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from psnet.embeddings import EmbeddingError, EmbeddingSet
 
 
-def check_same_images(other: EmbeddingSet, ours: EmbeddingSet) -> None:
+def check_same_images(other: EmbeddingSet, ours: EmbeddingSet, camera_rule: bool) -> None:
     """
+    Args:
+        camera_rule: images of the query's own camera are left out, so cameras decide what may be found.
+
     Raises:
-        EmbeddingError: people differ, or both name their images and these are the same in another order. Folders and
-            names may differ.
+        EmbeddingError: people differ, or cameras where they count, or both name their images and these are the same in
+            another order. Folders and names may differ.
     """
     sides = [(name, other.sides()[name], side) for name, side in ours.sides().items()]
     if other.pid_names != ours.pid_names or any(not np.array_equal(a.pid, b.pid) for _, a, b in sides):
@@ -20,6 +24,11 @@ def check_same_images(other: EmbeddingSet, ours: EmbeddingSet) -> None:
             f"queries, {len(other.gallery):,} and {len(ours.gallery):,} gallery images. Write both in one order"
         )
     for name, theirs, own in sides:
+        if camera_rule and not _alike(theirs.camid, own.camid):
+            raise EmbeddingError(
+                f"the two have other cameras of the {name} images, or one of them has none, so that they would be "
+                "scored by other rules; save the cameras of both alike, or say --no-camera-rule"
+            )
         if theirs.path is None or own.path is None:
             continue
         files, rivals = _file_names(own.path), _file_names(theirs.path)
@@ -29,6 +38,10 @@ def check_same_images(other: EmbeddingSet, ours: EmbeddingSet) -> None:
                 f"the two have the same {name} images in another order: number {first} is {files[first]!r} and "
                 f"{rivals[first]!r}. Write both in one order"
             )
+
+
+def _alike(one: NDArray[np.int64] | None, other: NDArray[np.int64] | None) -> bool:
+    return one is other if one is None or other is None else np.array_equal(one, other)
 
 
 def _file_names(paths: np.ndarray) -> list[str]:

@@ -31,7 +31,7 @@ PAGES = {"/": ("index.html", "text/html"), "/style.css": ("style.css", "text/css
 PAGES |= {"/page.js": ("page.js", "text/javascript")}
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Error} for status in (400, 401, 403, 408, 413, 415, 422, 429, 503)
+    status: {"model": Error} for status in (400, 401, 403, 404, 408, 413, 415, 421, 422, 429, 501, 503)
 }
 
 

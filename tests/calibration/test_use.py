@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from psnet.calibration import CalibrationError
+from psnet.calibration.kept import kept_thresholds as read_thresholds
 from psnet.calibration.kept import place_of
 from psnet.cli import main
 from psnet.data.manifest import Manifest
@@ -50,6 +51,19 @@ def test_calibrate_and_compare(model: Path, files: list[str], crops: Path, capsy
     assert answer.score == pytest.approx(float(table.embedding[0] @ table.embedding[1]), abs=2e-3)
     assert answer.same == (answer.score >= answer.threshold.value)
     assert answer.threshold.found.false_pairs == 8 * 7
+
+
+def test_what_was_calibrated_on_an_exported_model_stays(model: Path, files: list[str], tmp_path: Path):
+    folder = tmp_path / "exported"
+    for place, far in ((model, "0.5"), (folder, "0.1")):
+        if place == folder:
+            main(["export", str(model), str(folder)])
+            assert read_thresholds(folder) == read_thresholds(model)
+        main(["calibrate", *files, "--model", str(place), "--far", far])
+    ours = read_thresholds(folder)
+    assert [one.asked for one in ours] == [0.1]
+    main(["export", str(model), str(folder)])
+    assert read_thresholds(folder) == ours
 
 
 def test_images_that_say_nothing(model: Path, files: list[str], tiny: Manifest, tmp_path: Path):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from psnet.atomic import WriteError
 from psnet.cli import main
-from psnet.embedder import read_table
+from psnet.embedder import Embedder, EmbedderError, read_table
+from psnet.embedder.command import embed, listing_of
+from psnet.embeddings.part import FileError
 
 
 def test_a_folder(checkpoint: Path, crops: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
@@ -72,3 +78,32 @@ def test_errors_are_one_line(
         main(["embed", "--model", str(checkpoint), *(word.format(crops=crops) for word in words)])
     assert "\n" not in str(stop.value)
     assert [file.name for file in tmp_path.iterdir()] == ["crops"]
+
+
+def test_where_nothing_can_be_written_nothing_is_computed(crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The model is not even asked: there is none."""
+    (tmp_path / "there.npz").mkdir()
+    for out, message in (("there.npz", "is a folder; give the name of a file"), ("/proc/e.npz", "cannot be written")):
+        with pytest.raises((EmbedderError, WriteError), match=message):
+            embed([str(crops)], cast("Embedder", None), tmp_path / out, None, 32)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(FileError, match="need pyarrow"):
+        embed([str(crops)], cast("Embedder", None), tmp_path / "e.parquet", None, 32)
+
+
+def test_what_is_no_image_is_not_read(checkpoint: Path, crops: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """A pipe would be waited for, a film would fill the memory."""
+    os.mkfifo(crops / "cam0" / "pipe.png")
+    with (crops / "cam1" / "film.mp4").open("wb") as film:
+        film.truncate(2**29 + 1)
+    main(["embed", str(crops), "--model", str(checkpoint), "--out", str(tmp_path / "e.npz")])
+    assert "cam0/pipe.png: no file, but a pipe or a device" in caplog.text
+    assert "cam1/film.mp4: 512 MiB, more than the 512 of an image" in caplog.text
+    assert len(read_table(tmp_path / "e.npz")) == 8
+
+
+def test_a_column_is_taken_from_one_place(crops: Path, tmp_path: Path):
+    one, *_ = sorted((crops / "cam0").iterdir())
+    (crops / "list.csv").write_text(f"path,pid\ncam0/{one.name},ann\n")
+    with pytest.raises(EmbedderError, match=r"list\.csv has a column 'pid', and so has --names"):
+        listing_of([str(crops / "list.csv")], r"/(?P<pid>\d+)_")

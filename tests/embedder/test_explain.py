@@ -14,6 +14,7 @@ from psnet.cli import main
 from psnet.data.images import read_image
 from psnet.embedder import Embedder
 from psnet.embedder.explain import explain
+from psnet.gallery.explanation import draw
 
 
 def pair(crops: Path) -> tuple[torch.Tensor, torch.Tensor]:
@@ -89,3 +90,11 @@ def test_a_picture(checkpoint: Path, crops: Path, tmp_path: Path, capsys: pytest
     assert (np.abs(coloured - plain).sum(axis=2) > 30).any()  # somewhere
     with pytest.raises(SystemExit, match=r"a\.gif ends in '\.gif'"):
         main(["explain", str(one), str(other), "--model", str(checkpoint), "--out", "a.gif"])
+
+
+def test_a_picture_of_a_thin_image_is_no_wider_than_others():
+    thin, tall = torch.zeros(3, 1, 200, dtype=torch.uint8), torch.zeros(3, 900, 3, dtype=torch.uint8)
+    maps = (torch.rand(64, 32), torch.rand(64, 32))
+    width, height = draw([thin, tall], maps).size
+    assert width <= 2 * 1024 + 2 * 2 + 5 * 12
+    assert height == 512 + 24

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from psnet.atomic import write_whole
 from psnet.checkpoint import read_checkpoint
 from psnet.cli import main
-from psnet.embedder import Embedder, EmbedderError
-from psnet.embedder.model_folder import read_folder
+from psnet.embedder import Embedder, EmbedderError, model_folder
+from psnet.embedder.model_folder import read_folder, write_folder
 
 FILES = {"README.md", "config.json", "model.safetensors", "trained_images.txt"}
 
@@ -94,6 +95,31 @@ def test_damaged_folders(folder: Path, tmp_path: Path):
             Embedder.from_pretrained(tmp_path / "spoilt")
 
 
+def test_one_that_was_killed_is_written_again(folder: Path, checkpoint: Path, tmp_path: Path):
+    """Anew, or over another model: in between it is no model."""
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    (other / "trained_images.txt").write_text("ffff\n")
+    for half in (tmp_path / "new", other):
+        written: list[Path] = []
+
+        def until_killed(path: Path, content: str | bytes, written: list[Path] = written) -> Path:
+            if len(written) == 2:
+                raise RuntimeError("killed")
+            written.append(path)
+            return write_whole(path, content)
+
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+            patch.setattr(model_folder, "write_whole", until_killed)
+            write_folder(read_checkpoint(checkpoint), half, "")
+        (half / ".model.safetensors.1.part").write_bytes(b"half")
+        with pytest.raises(EmbedderError, match="was not written to its end; do it again with psnet export"):
+            Embedder.from_pretrained(half)
+        main(["export", str(checkpoint), str(half)])
+        assert {file.name for file in half.iterdir()} == FILES
+        assert read_folder(half)["psnet"] == read_folder(folder)["psnet"]
+
+
 def set_form(file: Path) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), "form": 1}))
 
@@ -103,3 +129,22 @@ def test_other_peoples_folders_are_left_alone(checkpoint: Path, tmp_path: Path):
     with pytest.raises(SystemExit, match=r"^error: .* is there already, and is no folder of a model"):
         main(["export", str(checkpoint), str(tmp_path)])
     assert [file.name for file in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+def test_nothing_is_removed_from_other_people_s_folders(checkpoint: Path, tmp_path: Path):
+    for name in ("engines.json", "model.onnx"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(SystemExit, match=r"^error: .* is there already, and is no folder of a model"):
+        main(["export", str(checkpoint), str(tmp_path)])
+    assert {file.name for file in tmp_path.iterdir()} == {"engines.json", "model.onnx"}
+
+
+def test_a_graph_of_nobody_knows_what_is_removed(
+    folder: Path, checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """As one that was killed before it wrote down what it had made leaves it."""
+    shutil.copytree(folder, tmp_path / "mine")
+    (tmp_path / "mine" / "model.onnx").write_bytes(b"of other weights")
+    main(["export", str(checkpoint), str(tmp_path / "mine")])
+    assert {file.name for file in (tmp_path / "mine").iterdir()} == FILES
+    assert "engines of other weights are removed: model.onnx" in caplog.text

@@ -126,6 +126,9 @@ def test_what_cannot_be_compared_is_not_begun(folder: Path, tiny: Manifest, tmp_
     assert not list(folder.glob(".export-*"))
 
 
+UNSEEN = ["--query", ".", "--gallery", ".", "--names", "(?P<pid>cam)"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -133,9 +136,16 @@ def test_what_cannot_be_compared_is_not_begun(folder: Path, tiny: Manifest, tmp_
         (["--to", "onnx"], "--to needs --images"),
         (["--images", "."], "--images is for other engines, and none is asked for"),
         (["--to", "int8", "--images", ".", "--query", "."], "--query, --gallery and --names go together"),
-        (["--to", "int8", "--images", ".", "--most-loss", "nan"], "--most-loss nan must be a number of points"),
         (
-            ["--to", "onnx", "--images", ".", "--query", ".", "--gallery", ".", "--names", "(?P<pid>cam)"],
+            ["--to", "int8", "--images", ".", *UNSEEN, "--most-loss", "nan"],
+            "--most-loss nan must be a number of points",
+        ),
+        (["--to", "int8", "--images", ".", "--most-loss", "1"], "--most-loss is of Rank-1, which is found by --query"),
+        (["--to", "onnx", "--images", ".", "--calibrate", "."], "--calibrate is for int8, which --to does not ask for"),
+        (["--without-preprocessing"], "--without-preprocessing is for other engines, and none is asked for"),
+        (["--most-loss", "1"], "--most-loss is for other engines, and none is asked for"),
+        (
+            ["--to", "onnx", "--images", ".", *UNSEEN],
             "--to has no int8",
         ),
     ],

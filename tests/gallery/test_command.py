@@ -128,6 +128,23 @@ def test_what_cannot_be_read_is_named(crops: Path, checkpoint: Path, tmp_path: P
     assert len(open_gallery(str(tmp_path / "g"))) == 8
 
 
+def test_nothing_added_is_an_error(gallery: str, crops: Path, checkpoint: Path, tmp_path: Path):
+    with pytest.raises(SystemExit, match="none of the 1 images that .* does not hold can be read"):
+        main(["index", str(crops / "typo.png"), "--gallery", gallery, "--model", str(checkpoint)])
+    assert len(open_gallery(gallery)) == 8
+
+
+def test_a_search_tells_what_it_could_not_read(
+    gallery: str, crops: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    asked = tmp_path / "asked"
+    asked.mkdir()
+    shutil.copy(files(crops)[0], asked / "a.png")
+    (asked / "b.png").write_bytes(b"")
+    main(["search", str(asked), "--gallery", gallery])
+    assert "1 images could not be read, and are left out:\n    b.png: empty file" in caplog.text
+
+
 def test_what_it_holds_and_deleting(gallery: str, crops: Path, capsys: pytest.CaptureFixture[str]):
     capsys.readouterr()
     main(["gallery", gallery])

@@ -115,6 +115,10 @@ def test_rate_of_a_house_with_ipv6_and_of_many():
     with pytest.raises(Refused):
         rate.take("2001:db8::2", 1)
     rate.take("2001:db8:0:1::2", 1)
+    rate.take("::ffff:203.0.113.5", 1)  # IPv4, as a socket for both kinds writes it
+    rate.take("::ffff:198.51.100.7", 1)
+    with pytest.raises(Refused):
+        rate.take("203.0.113.5", 1)
     for number in range(2 * ADDRESSES):
         now[0] += 0.1
         rate.take(str(number), 1)
