@@ -250,7 +250,7 @@ def test_other_cameras_are_other_rules(tmp_path: Path):
     for other in (replace(embeddings, **without), replace(embeddings, gallery=turned)):
         theirs = save_embeddings(other, tmp_path / "b.npz")
         words = [str(ours), "--against", str(theirs), "--single-shot", "5", "--out", str(tmp_path / "out")]
-        with pytest.raises(SystemExit, match="the two have other cameras of the .* images, or one of them has none"):
+        with pytest.raises(SystemExit, match=r"the two have other cameras of the .* images, or one of them has none"):
             main(["score", *words])
         assert run(*words, "--no-camera-rule")["compared"]
 

@@ -129,7 +129,7 @@ def test_what_cannot_be_read_is_named(crops: Path, checkpoint: Path, tmp_path: P
 
 
 def test_nothing_added_is_an_error(gallery: str, crops: Path, checkpoint: Path, tmp_path: Path):
-    with pytest.raises(SystemExit, match="none of the 1 images that .* does not hold can be read"):
+    with pytest.raises(SystemExit, match=r"none of the 1 images that .* does not hold can be read"):
         main(["index", str(crops / "typo.png"), "--gallery", gallery, "--model", str(checkpoint)])
     assert len(open_gallery(gallery)) == 8
 
