@@ -14,7 +14,7 @@ from psnet.calibration import Threshold
 from psnet.embedder import Embedder, EmbedderError, Failed
 from psnet.embedder.command import open_model, tell_failed
 from psnet.embedder.given import MOST_BYTES, Listing
-from psnet.gallery.conditions import conditions_of
+from psnet.gallery.conditions import check_column, conditions_of
 from psnet.gallery.errors import GalleryError
 from psnet.gallery.gallery import Gallery, Hit, absolute, id_of
 from psnet.gallery.opening import create_gallery, is_there, open_gallery
@@ -37,6 +37,8 @@ def index(listing: Listing, embedder: Embedder, uri: str, model: str, batch_size
     Raises:
         GalleryError, EmbedderError.
     """
+    for name in listing.columns:
+        check_column(name)
     gallery = None
     if is_there(uri):
         gallery = open_gallery(uri)

@@ -29,6 +29,17 @@ class Condition:
     value: Value
 
 
+def check_column(name: str) -> None:
+    """
+    Raises:
+        GalleryError: no condition could name it, nor could all engines.
+    """
+    if not re.fullmatch(r"[^\W\d]\w*", name):
+        raise GalleryError(
+            f"a gallery can have no column {name!r}; name it by letters, digits and _, such as camera_id"
+        )
+
+
 def conditions_of(given: Sequence[str], columns: Mapping[str, type]) -> list[Condition]:
     """All of which must be met.
 

@@ -6,7 +6,8 @@ Chosen among embedded engines by `python -m benchmarks.galleries`; docs/gallery.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,17 @@ def connect(uri: str) -> Any:
     return lancedb.connect(uri)
 
 
+@contextmanager
+def _told(uri: str) -> Iterator[None]:
+    """What LanceDB cannot read is raised as GalleryError."""
+    try:
+        yield
+    except (ValueError, RuntimeError, OSError) as error:
+        if isinstance(error, GalleryError):
+            raise
+        raise GalleryError(f"{uri} cannot be read ({_short(error)}); is a file of it damaged or gone?") from error
+
+
 class LanceGallery(Gallery):
     """See `Gallery`. table: an open one of LanceDB."""
 
@@ -104,8 +116,9 @@ class LanceGallery(Gallery):
             return cls.open(uri)
 
     def __len__(self) -> int:
-        self._table.checkout_latest()
-        return int(self._table.count_rows())
+        with _told(self.uri):
+            self._table.checkout_latest()
+            return int(self._table.count_rows())
 
     def _put(self, ids: NDArray[np.str_], embedding: NDArray[np.float32], columns: Mapping[str, NDArray[Any]]) -> None:
         import pyarrow as pa
@@ -119,33 +132,35 @@ class LanceGallery(Gallery):
         self._again(lambda: put.execute(rows))
 
     def _nearest(self, query: NDArray[np.float32], k: int, where: Sequence[Condition]) -> Sequence[Mapping[str, Any]]:
-        self._table.checkout_latest()
-        asked = self._table.search(query, vector_column_name=VECTOR).distance_type("cosine").limit(k)
-        if where:
-            asked = asked.where(_sql(where), prefilter=True).bypass_vector_index()  # which finds too few of these
-        found: list[dict[str, Any]] = (
-            asked.nprobes(PROBES).refine_factor(max(REFINED, math.ceil(CANDIDATES / k))).to_list()
-        )
+        k = max(1, min(k, len(self)))  # LanceDB counts in 32 bits
+        with _told(self.uri):
+            asked = self._table.search(query, vector_column_name=VECTOR).distance_type("cosine").limit(k)
+            if where:
+                asked = asked.where(_sql(where), prefilter=True).bypass_vector_index()  # which finds too few of these
+            found: list[dict[str, Any]] = (
+                asked.nprobes(PROBES).refine_factor(max(REFINED, math.ceil(CANDIDATES / k))).to_list()
+            )
         return found
 
     def _delete(self, where: Sequence[Condition]) -> int:
         return int(self._again(lambda: self._table.delete(_sql(where))).num_deleted_rows)
 
     def digests(self) -> dict[str, str]:
-        self._table.checkout_latest()
-        rows = self._table.search().select([ID, "sha256"]).limit(len(self)).to_arrow()
+        with _told(self.uri):
+            rows = self._table.search().select([ID, "sha256"]).limit(len(self)).to_arrow()
         return dict(zip(rows[ID].to_pylist(), rows["sha256"].to_pylist(), strict=True))
 
     def _row(self, id: str) -> Mapping[str, Value] | None:
-        self._table.checkout_latest()
-        rows: list[dict[str, Value]] = (
-            self._table.search().where(f"{ID} = '{id}'").select([*self.about.columns]).limit(1).to_list()
-        )
+        with _told(self.uri):
+            self._table.checkout_latest()
+            rows: list[dict[str, Value]] = (
+                self._table.search().where(f"{ID} = '{id}'").select([*self.about.columns]).limit(1).to_list()
+            )
         return rows[0] if rows else None
 
     def _values(self, column: str) -> set[Any]:
-        self._table.checkout_latest()
-        rows = self._table.search().select([column]).limit(len(self)).to_arrow()
+        with _told(self.uri):
+            rows = self._table.search().select([column]).limit(len(self)).to_arrow()
         return set(rows[column].unique().to_pylist())
 
     def tidy(self) -> None:

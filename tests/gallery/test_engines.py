@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -270,3 +271,30 @@ def test_conditions_that_cannot_be_used(text: str, message: str | None):
         return
     with pytest.raises(GalleryError, match=message):
         conditions_of([text], columns)
+
+
+def test_a_name_that_no_condition_could_say_makes_no_column(uri: str):
+    for name in ("a.b", "cam-id", "", "2nd"):
+        given = table(3)
+        with pytest.raises(GalleryError, match=re.escape(f"a gallery can have no column {name!r}; name it by letters")):
+            create_gallery(uri, replace(given, columns={**given.columns, name: given.columns["camid"]}), "m")
+
+
+def test_more_are_asked_for_than_an_engine_can_count(gallery: Gallery):
+    query = table(60).embedding[:1]
+    if gallery.uri.endswith(".db"):
+        with pytest.raises(GalleryError, match="refuses"):
+            gallery.search(query, MADE_BY, 10**12)
+    else:
+        assert len(gallery.search(query, MADE_BY, 10**12)[0]) == 60
+
+
+def test_a_file_that_is_gone_is_told(tmp_path: Path):
+    made = filled(str(tmp_path / "gallery"))
+    for file in (tmp_path / "gallery").rglob("*.lance"):
+        if file.is_file():
+            file.unlink()
+    again = open_gallery(made.uri)
+    for ask in (lambda: again.search(table(60).embedding[:1], MADE_BY), again.digests, lambda: again.values("camid")):
+        with pytest.raises(GalleryError, match=r"gallery cannot be read \(.*; is a file of it damaged or gone\?"):
+            ask()
