@@ -12,12 +12,13 @@ from psnet.checkpoint import AtomicCheckpointIO
 from psnet.data.manifest import Manifest
 from psnet.record import meta_of
 from tests.composed import composed
-from tests.tiny import TINY
+from tests.tiny import TINY, quick
 
 
 def write_checkpoint(file: Path, manifest: Manifest, model: str, *overrides: str, seed: int = 0) -> Path:
     """As train.py would write it after no step at all, but with statistics of batch norm that are not 0 and 1."""
-    cfg = composed(*TINY, f"model={model}", *overrides)
+    whole = [*TINY, f"model={model}", *overrides]
+    cfg = composed(*whole, *quick(whole))
     settings = main_job.model_of(main_job.Run(cfg, manifest))
     torch.manual_seed(seed)
     task = build_task(settings)

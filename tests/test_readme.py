@@ -32,6 +32,7 @@ from psnet.run_folder import settings_of
 from tests.composed import composed
 from tests.data.real import real_set
 from tests.table.examples import write
+from tests.tiny import QUICK
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -168,6 +169,8 @@ def shrink(cfg: DictConfig, drawn: Path, folder: str) -> DictConfig:
         model.recipe.epochs, model.recipe.validate_every = 1, 1
         model.recipe.batch.identities, model.recipe.batch.images = 2, 2
         model.recipe.image_size = [64, 32]
+        if "reid" in model:
+            model.reid.backbone = QUICK
     reader = cfg.dataset.source.reader
     if cfg.dataset.name == "mlr_synthetic":
         reader.root = str(drawn)

@@ -23,7 +23,7 @@ from psnet.data.samples import NoSuchSplit
 from psnet.record import given_digests
 from psnet.run_folder import METRICS, write_settings
 from psnet.sweep import Sweep, outcomes_of, run_job
-from tests.tiny import TINY
+from tests.tiny import QUICK, TINY
 
 ROOT = Path(__file__).parents[1]
 
@@ -199,7 +199,13 @@ def test_folder_names():
 
 def swept(folder: Path, drawn: Path, *settings: str) -> subprocess.CompletedProcess[str]:
     fixed = [*TINY, f"dataset.source.reader.root={drawn}", f"phases_dir={folder.parent / 'phases'}"]
-    own = ["model=hrnet_reid_small", "model.recipe.epochs=1", "logger=none", "untrained=false"]
+    own = [
+        "model=hrnet_reid_small",
+        f"model.reid.backbone={QUICK}",
+        "model.recipe.epochs=1",
+        "logger=none",
+        "untrained=false",
+    ]
     command = [sys.executable, "train.py", "-m", *own, *fixed, f"hydra.sweep.dir={folder}", *settings]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
 

@@ -21,6 +21,7 @@ from psnet.data.manifest import Manifest
 from psnet.data.samples import DataError
 from psnet.data.synthetic import read_synthetic
 from tests.composed import composed
+from tests.tiny import QUICK
 
 PROTOCOL = "dataset.source.protocol"
 READER = {"identities": 8, "cameras": 2, "images_per_camera": 2, "height": 64, "width": 32}
@@ -32,6 +33,7 @@ DATA = [
 ]
 MODEL = [
     "model=hrnet_reid_sr_small",
+    f"model.reid.backbone={QUICK}",
     "model.sr_start=null",
     "model.recipe.image_size=[64,32]",
     "model.recipe.epochs=1",

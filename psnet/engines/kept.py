@@ -91,11 +91,11 @@ def drop_others(folder: Path, digest: str) -> list[str]:
     """Remove engines of other weights than those that are going to lie in a model's folder, or of nobody knows which.
     Returns the names of the files that were removed."""
     try:
-        known, unknown = read_kept(folder, digest), []
+        known, listed = read_kept(folder, digest), []
     except EngineError:
-        known, unknown = {}, [NAME]
-    unknown += [file for name, files in FILES.items() if name not in known for file in files]
-    there = [name for name in unknown if (folder / name).is_file()]
+        known, listed = {}, [NAME]
+    unknown = [file for name, files in FILES.items() if name not in known for file in files]
+    there = [name for name in (*unknown, *listed) if (folder / name).is_file()]
     for name in there:
         (folder / name).unlink(missing_ok=True)
     return there

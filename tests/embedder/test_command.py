@@ -23,7 +23,7 @@ def test_a_folder(checkpoint: Path, crops: Path, tmp_path: Path, caplog: pytest.
         main(
             ["embed", str(crops), "--model", str(checkpoint), "--out", str(out), "--names", r"(?P<pid>\d+)_c|(?P<x>b)"]
         )
-    assert "PSHRNet, hrnet_w18_small, trained on mlr_synthetic" in caplog.text
+    assert "PSHRNet, test_resnet, trained on mlr_synthetic" in caplog.text
     assert f"{out}: 8 images" in caplog.text
     assert "1 images could not be read, and are left out:\n    broken.jpg: empty file" in caplog.text
     assert len(read_table(out)) == 8

@@ -238,7 +238,7 @@ def test_bad_input(embedder: Embedder, given: object, how: dict, message: str):
 
 def test_its_name_says_what_it_is(embedder: Embedder):
     text = str(embedder.made_by)
-    assert text.startswith("PSHRNet, hrnet_w18_small, trained on mlr_synthetic (")
+    assert text.startswith("PSHRNet, test_resnet, trained on mlr_synthetic (")
     assert "64 x 32 bilinear" in text
 
 

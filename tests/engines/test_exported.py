@@ -34,7 +34,6 @@ from psnet.engines.kept import FILES, digests_of, keep, read_kept
 from psnet.gallery import GalleryError, open_gallery
 from psnet.gallery.gallery import About
 from tests.checkpoints import write_checkpoint
-from tests.engines.conftest import QUICK
 
 FORMS = ("onnx", "openvino", "int8", "pt2")
 
@@ -154,7 +153,7 @@ def test_what_int8_costs_is_what_psnet_score_says(
 
 def test_engines_of_other_weights_do_not_stay(copied: Path, tiny: Manifest, tmp_path: Path, caplog):  # type: ignore[no-untyped-def]
     """Whoever opens model.onnx by itself would have the old ones."""
-    other = write_checkpoint(tmp_path / "other.ckpt", tiny, "ps_hrnet_demo", QUICK, seed=1)
+    other = write_checkpoint(tmp_path / "other.ckpt", tiny, "ps_hrnet_demo", seed=1)
     with caplog.at_level(logging.WARNING, "psnet"):
         main(["export", str(other), str(copied)])
     assert "engines of other weights are removed: model.onnx, openvino.xml" in caplog.text

@@ -150,7 +150,7 @@ def test_what_it_holds_and_deleting(gallery: str, crops: Path, capsys: pytest.Ca
     main(["gallery", gallery])
     out = capsys.readouterr().out
     assert f"{gallery}: 8 images" in out
-    assert "made by PSHRNet, hrnet_w18_small, trained on mlr_synthetic (" in out
+    assert "made by PSHRNet, test_resnet, trained on mlr_synthetic (" in out
     assert "camid (int), pid (int)" in out
     main(["gallery", gallery, "--delete", "camid=0"])
     assert capsys.readouterr().out.startswith(f"4 images deleted\n{gallery}: 4 images")

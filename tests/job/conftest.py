@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from tests.composed import composed
 from tests.job.world import PHASES, Ran, World, run
-from tests.tiny import TINY
+from tests.tiny import TINY, quick
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,8 @@ def world(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     def configuration(name: str, model: str, *overrides: str, epochs: int = 1, logger: str = "none") -> DictConfig:
         own = [f"model={model}", f"model.recipe.epochs={epochs}", f"logger={logger}", *PHASES.get(model, ())]
         where = [f"output_dir={folder / name}", f"phases_dir={folder / 'phases'}"]
-        return composed(*TINY, *own, *where, f"dataset.source.reader.root={drawn}", *overrides)
+        whole = [*TINY, *own, *where, f"dataset.source.reader.root={drawn}", *overrides]
+        return composed(*whole, *quick(whole))
 
     return World(folder, configuration)
 

@@ -63,6 +63,7 @@ def test_going_on_with_something_else_is_refused(
 
 def test_other_settings_of_a_run_that_goes_on_are_said(whole: Ran, world: World, caplog: pytest.LogCaptureFixture):
     others = ["model.ps_weight=0.1", "model.teacher.margin=0.2", "untrained=false"]
+    others.append(f"phases_dir={world.folder / 'louder_phases'}")
     with caplog.at_level(logging.WARNING):
         run(world, "louder", "ps_hrnet_demo", f"resume={whole.folder / 'last.ckpt'}", *others)
     assert ", teacher.margin=0.3 where 0.2 is wanted" in caplog.text

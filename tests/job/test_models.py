@@ -20,7 +20,7 @@ from psnet.checkpoint import read_checkpoint
 from psnet.configuration import configuration_folder
 from tests.composed import composed
 from tests.job.world import Ran, World, assert_same_weights, logged, phases, run, weights
-from tests.tiny import TINY
+from tests.tiny import QUICK, TINY
 
 pytestmark = pytest.mark.slow
 
@@ -121,7 +121,7 @@ def test_two_processes(tmp_path: Path, drawn: Path):
     small = [f"{model}.recipe.{what}" for model in ("model", "model.teacher", "model.sr_start") for what in recipe]
     tiny = [setting for setting in TINY if not setting.startswith(("model.recipe.batch", "model.recipe.val"))]
     settings = [*tiny, f"dataset.source.reader.root={drawn}", *small, "model.recipe.epochs=2"]
-    settings += ["trainer=ddp_cpu", "trainer.precision=32-true"]
+    settings += ["trainer=ddp_cpu", "trainer.precision=32-true", f"model.reid.backbone={QUICK}"]
     kept_in = [f"phases_dir={tmp_path / 'phases'}", "logger=none", "untrained=false"]
     command = [sys.executable, "train.py", "resume=auto", *settings, *kept_in, f"hydra.run.dir={tmp_path / 'run'}"]
     first = subprocess.Popen(command, cwd=root, start_new_session=True, stdout=subprocess.DEVNULL)

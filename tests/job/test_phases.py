@@ -100,7 +100,7 @@ def test_a_given_teacher(whole: Ran, world: World):
             ["dataset.source.protocol.train_identities=3", "allow_trained_images=true"],
             "num_classes=4 where 3 is wanted",
         ),
-        (["model.reid.backbone=hrnet_w18_small_v2"], "backbone=hrnet_w18_small where hrnet_w18_small_v2 is wanted"),
+        (["model.reid.backbone=hrnet_w18_small"], "backbone=test_resnet where hrnet_w18_small is wanted"),
     ],
 )
 def test_an_unsuitable_teacher_is_refused(whole: Ran, world: World, overrides: list[str], message: str):
