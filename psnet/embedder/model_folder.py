@@ -54,8 +54,8 @@ def check_folder(folder: Path) -> None:
 
 
 def write_folder(content: Mapping[str, Any], folder: Path, card: str) -> None:
-    """The settings say first that the rest is to come, so that what is killed in between is no model, nor somebody
-    else's folder: the same command writes it.
+    """Where other weights lie, or none, the settings say first that the rest is to come, so that what is killed in
+    between is no model, nor somebody else's folder: the same command writes it.
 
     Args:
         content: of a checkpoint, see `read_checkpoint`. card: Markdown.
@@ -68,7 +68,8 @@ def write_folder(content: Mapping[str, Any], folder: Path, card: str) -> None:
     meta = dict(content["psnet"])
     images = meta.pop("trained_images")
     weights = save({name: value.contiguous() for name, value in content["state_dict"].items()})
-    write_whole(folder / SETTINGS, json.dumps({"library_name": "psnet", "unfinished": True}) + "\n")
+    if not (folder / WEIGHTS).is_file() or (folder / WEIGHTS).read_bytes() != weights:  # else it may be its own source
+        write_whole(folder / SETTINGS, json.dumps({"library_name": "psnet", "unfinished": True}) + "\n")
     write_whole(folder / WEIGHTS, weights)  # save_file would let nobody else read it
     write_whole(folder / TRAINED_IMAGES, "".join(f"{image}\n" for image in images))
     write_whole(folder / CARD, FRONT + card)

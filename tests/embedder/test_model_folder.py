@@ -97,9 +97,10 @@ def test_damaged_folders(folder: Path, tmp_path: Path):
 
 def test_one_that_was_killed_is_written_again(folder: Path, checkpoint: Path, tmp_path: Path):
     """Anew, or over another model: in between it is no model."""
-    other = tmp_path / "other"
-    shutil.copytree(folder, other)
-    (other / "trained_images.txt").write_text("ffff\n")
+    other, content = tmp_path / "other", read_folder(folder)
+    write_folder(
+        {**content, "state_dict": {name: 2 * value for name, value in content["state_dict"].items()}}, other, ""
+    )
     for half in (tmp_path / "new", other):
         written: list[Path] = []
 
@@ -119,6 +120,18 @@ def test_one_that_was_killed_is_written_again(folder: Path, checkpoint: Path, tm
         main(["export", str(checkpoint), str(half)])
         assert {file.name for file in half.iterdir()} == FILES
         assert read_folder(half)["psnet"] == read_folder(folder)["psnet"]
+
+
+def test_a_model_that_is_written_over_itself_is_never_lost(folder: Path, tmp_path: Path):
+    own = tmp_path / "own"
+    shutil.copytree(folder, own)
+    with pytest.MonkeyPatch.context() as patch:
+        for number in range(4):
+            left = iter(range(number))
+            patch.setattr(model_folder, "write_whole", lambda *of, left=left: (next(left), write_whole(*of)))
+            with pytest.raises(StopIteration):
+                write_folder(read_folder(own), own, "")
+            assert read_folder(own)["psnet"] == read_folder(folder)["psnet"]
 
 
 def set_form(file: Path) -> None:
