@@ -44,7 +44,7 @@ def test_people_have_some_images_each_at_any_size(gallery: int):
 
 
 def test_the_plain_and_the_default_step_train_alike(monkeypatch: pytest.MonkeyPatch):
-    """Twenty steps, VDSR-CA image by image. The first is equal but for rounding; the rate is low, so that what rounding
+    """Ten steps, VDSR-CA image by image. The first is equal but for rounding; the rate is low, so that what rounding
     does to mining and ReLUs stays small."""
     monkeypatch.setattr(vdsr_ca, "LARGE", 0)
     model = forms.settings("ps_hrnet_demo", identities=8)
@@ -52,7 +52,7 @@ def test_the_plain_and_the_default_step_train_alike(monkeypatch: pytest.MonkeyPa
     model["recipe"]["image_size"] = [64, 64]
     compared = {"plain": forms.PLAIN, "exact": forms.Form(bf16=False), "bf16": forms.Form()}
     compared["kept less"] = forms.Form(bf16=False, checkpointing=True)
-    found = training.losses(compared, model, forms.batches(20, 8, [64, 64]), lr=1e-6)
+    found = training.losses(compared, model, forms.batches(10, 8, [64, 64]), lr=1e-6)
     plain = found["plain"]
     assert training.apart(found["exact"][:1], plain[:1]) < 1e-5
     assert training.apart(found["exact"], plain) < 0.01
