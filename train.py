@@ -237,6 +237,7 @@ def fit(run: Run, model: Settings, folder: Path, name: str, begun: Begun | None,
             plugins=[AtomicCheckpointIO()],
             default_root_dir=folder,
         )
+        task.meta["training"]["processes"] = trainer.world_size
         steps = max(1, data.batches.batches // trainer.world_size // recipe.accumulate)  # short epochs are logged too
         trainer.log_every_n_steps = min(trainer.log_every_n_steps, steps)  # type: ignore[attr-defined]
         with exit_as_shells_do():

@@ -17,22 +17,12 @@ from psnet.phases import NEEDED, Settings, own_settings
 WEIGHTS = "reid.weights"
 """The setting that names what re-identification starts from."""
 
-OF_THE_TRAINER = (
-    "devices",
-    "num_nodes",
-    "sync_batchnorm",
-    "max_epochs",
-    "max_steps",
-    "limit_train_batches",
-    "overfit_batches",
-    "accumulate_grad_batches",
-    "gradient_clip_val",
-    "gradient_clip_algorithm",
-)
-"""Its settings that decide how much is learnt, and from how large a batch."""
+OF_THE_TRAINER = ("sync_batchnorm", "max_epochs", "max_steps", "limit_train_batches", "overfit_batches")
+"""Its settings that decide how much is learnt. The recipe has the others; how many processes there are is known when
+they are."""
 
-_OF_THIS_MACHINE = ("root", "path", "cache")
-"""Settings of readers that say where images lie, not which they are."""
+_OF_THIS_MACHINE = ("root", "path", "cache", "partitions")
+"""Settings of readers that say where files lie. Which they are is known by the data hash."""
 
 
 def meta_of(cfg: DictConfig, manifest: Manifest, model: Settings) -> Settings:
@@ -59,12 +49,16 @@ def meta_of(cfg: DictConfig, manifest: Manifest, model: Settings) -> Settings:
         "set_people": manifest.without_joined().people_hash(),
         "trained_images": sorted(images),
         "num_classes": len(manifest.train_labels()),
-        "trainer": {name: cfg.trainer.get(name) for name in OF_THE_TRAINER},
-        "same_batch": cfg.same_batch,
+        "training": _training_of(cfg),
         "seed": cfg.seed,
         "versions": versions(),
         "git_revision": git_revision(),
     }
+
+
+def _training_of(cfg: DictConfig) -> Settings:
+    trainer: Any = OmegaConf.to_container(cfg.trainer, resolve=True)
+    return {"same_batch": cfg.same_batch, **{name: trainer.get(name) for name in OF_THE_TRAINER}}
 
 
 def given_files(model: Settings, prefix: str = "") -> dict[str, Path]:
@@ -184,11 +178,11 @@ def run_of(content: Settings, dataset: DictConfig, manifest: Manifest, precision
         "given": meta["given"],
         "model": meta["model"],
         "phases": meta["phases"],
-        "trainer": meta.get("trainer", {}),  # checkpoints of before do not say
-        "same_batch": meta.get("same_batch", False),
+        "training": meta.get("training", {}),  # checkpoints of before do not say
         "image_size": list(meta["model"]["recipe"]["image_size"]),
         "epochs": min(content["epoch"] + 1, meta["model"]["recipe"]["epochs"]),  # one more where none was left
         "steps": content["global_step"],
+        "ended_by_patience": ended_by_patience(content),
         "precision": precision,
         "revision": meta["git_revision"],
         "versions": meta["versions"],
@@ -199,10 +193,16 @@ def run_of(content: Settings, dataset: DictConfig, manifest: Manifest, precision
 def _source(dataset: DictConfig) -> Settings:
     """All that makes the set of files, but where they lie."""
     source: Any = OmegaConf.to_container(dataset.source, resolve=True)
-    source.pop("camera_rule")
+    for name in ("camera_rule", "manifest"):  # which has a place of its own; which makes what the data hash says
+        source.pop(name, None)
     source["reader"] = {name: value for name, value in source["reader"].items() if name not in _OF_THIS_MACHINE}
-    source["manifest"] = source.get("manifest") is not None
     return source
+
+
+def ended_by_patience(content: Settings) -> bool:
+    """Of a checkpoint: its training had waited for something better as long as its recipe says."""
+    states = [state for name, state in content.get("callbacks", {}).items() if name.startswith("Patience")]
+    return any(state["wait_count"] >= state["patience"] for state in states)
 
 
 def row_of(model: Settings, phases: Settings) -> str:

@@ -10,8 +10,18 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
+from psnet.checkpoint import read_checkpoint
 from psnet.data.manifest import Manifest
-from psnet.record import given_checkpoints, given_digests, meta_of, row_of, run_of, weights_of
+from psnet.record import (
+    OF_THE_TRAINER,
+    ended_by_patience,
+    given_checkpoints,
+    given_digests,
+    meta_of,
+    row_of,
+    run_of,
+    weights_of,
+)
 from tests.composed import composed
 
 RECIPE = {"image_size": [64, 32], "epochs": 3}
@@ -129,13 +139,38 @@ def test_a_run_has_what_decides_its_line(tiny: Manifest, cfg: DictConfig):
     run = run_of(content, cfg.dataset, tiny, "32-true")
     assert (run["row"], run["dataset"], run["split"], run["seed"]) == ("ID", "mlr_synthetic", 0, 0)
     assert run["set"] == "synthetic"
-    assert run["trainer"]["devices"] == 1
+    assert run["training"] == {"same_batch": False, **dict.fromkeys(OF_THE_TRAINER), "max_steps": -1}
     assert "root" not in run["source"]["reader"]
     limited = cfg.copy()
     limited.trainer.max_steps, limited.same_batch, limited.dataset.source.singletons = 2, True, "drop"
     other = run_of({**content, "psnet": meta_of(limited, tiny, REID)}, limited.dataset, tiny, "32-true")
-    assert {name for name in run if run[name] != other[name]} - {"finished"} == {"trainer", "same_batch", "source"}
+    assert {name for name in run if run[name] != other[name]} - {"finished"} == {"training", "source"}
     assert "split" not in run["protocol"]
     assert run["protocol"]["rates"] == [2, 3, 4]
     assert run["data_hash"] == run["data_hash_in_training"] == tiny.hash()
     assert (run["epochs"], run["steps"], run["image_size"]) == (3, 12, [64, 32])
+
+
+def test_what_a_checkpoint_says_is_plain(tiny: Manifest, cfg: DictConfig, tmp_path: Path):
+    """Whatever lists stand in its trainer, or nobody could read it."""
+    several = cfg.copy()
+    several.trainer.devices = [0]
+    path = checkpoint(tmp_path, meta_of(several, tiny, REID))
+    assert read_checkpoint(path)["psnet"]["training"]["same_batch"] is False
+
+
+def test_where_its_files_lie_says_nothing_of_a_set(tiny: Manifest):
+    content = {"psnet": meta_of(composed("dataset=mlr_viper"), tiny, REID), "epoch": 2, "global_step": 12}
+    sources = []
+    for place in ("/home/a", "/data"):
+        words = [f"dataset.source.reader.root={place}", f"+dataset.source.reader.partitions={place}/p.txt"]
+        dataset = composed("dataset=mlr_viper", *words, f"dataset.source.manifest={place}/m.csv").dataset
+        sources.append(run_of(content, dataset, tiny, "32-true")["source"])
+    assert sources[0] == sources[1]
+
+
+@pytest.mark.parametrize(("waited", "ended"), [(2, False), (3, True)])
+def test_patience_that_ended_a_training(waited: int, ended: bool):
+    state = {"wait_count": waited, "patience": 3}
+    assert ended_by_patience({"callbacks": {"Patience{'monitor': 'val/mAP', 'mode': 'max'}": state}}) == ended
+    assert not ended_by_patience({"callbacks": {"ModelCheckpoint{}": {}}})

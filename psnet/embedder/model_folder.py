@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import Tensor
 
-from psnet.atomic import remove_halves, write_whole
+from psnet.atomic import remove_halves, whole, write_whole
 from psnet.calibration.kept import NAME as THRESHOLDS
 from psnet.checkpoint import FORM
 from psnet.embedder.errors import EmbedderError
@@ -54,8 +56,8 @@ def check_folder(folder: Path) -> None:
 
 
 def write_folder(content: Mapping[str, Any], folder: Path, card: str) -> None:
-    """Where other weights lie, or none, the settings say first that the rest is to come, so that what is killed in
-    between is no model, nor somebody else's folder: the same command writes it.
+    """Where other weights lie, or none, the settings say just before that the rest is to come, so that what is killed
+    in between is no model, nor somebody else's folder: the same command writes it.
 
     Args:
         content: of a checkpoint, see `read_checkpoint`. card: Markdown.
@@ -68,12 +70,22 @@ def write_folder(content: Mapping[str, Any], folder: Path, card: str) -> None:
     meta = dict(content["psnet"])
     images = meta.pop("trained_images")
     weights = save({name: value.contiguous() for name, value in content["state_dict"].items()})
-    if not (folder / WEIGHTS).is_file() or (folder / WEIGHTS).read_bytes() != weights:  # else it may be its own source
-        write_whole(folder / SETTINGS, json.dumps({"library_name": "psnet", "unfinished": True}) + "\n")
-    write_whole(folder / WEIGHTS, weights)  # save_file would let nobody else read it
+    if not _holds(folder, content["state_dict"]):  # else it may be its own source
+        with whole(folder / WEIGHTS) as beside:
+            beside.write_bytes(weights)  # save_file would let nobody else read it
+            write_whole(folder / SETTINGS, json.dumps({"library_name": "psnet", "unfinished": True}) + "\n")
     write_whole(folder / TRAINED_IMAGES, "".join(f"{image}\n" for image in images))
     write_whole(folder / CARD, FRONT + card)
     write_whole(folder / SETTINGS, json.dumps({"library_name": "psnet", **meta}, indent=2) + "\n")
+
+
+def _holds(folder: Path, state: Mapping[str, Tensor]) -> bool:
+    """These very weights."""
+    try:
+        there = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError):
+        return False
+    return there.keys() == state.keys() and all(torch.equal(value, state[name].cpu()) for name, value in there.items())
 
 
 def read_folder(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from psnet.calibration.kept import keep_threshold, kept_thresholds, read_threshold
 from psnet.checkpoint import read_checkpoint
 from psnet.embedder.command import is_checkpoint
-from psnet.embedder.model_folder import CARD, FRONT, check_folder, fetch, read_folder, write_folder
+from psnet.embedder.model_folder import CARD, FRONT, fetch, read_folder, write_folder
 from psnet.embedder.origin import digest_of, in_words
 from psnet.engines.kept import drop_others
 
@@ -19,18 +19,23 @@ def export_model(model: str, folder: Path) -> None:
     """A checkpoint as a folder that `Embedder.from_pretrained` opens.
 
     Raises:
-        CheckpointError, EmbedderError, WriteError.
+        CheckpointError, EmbedderError, CalibrationError, WriteError.
     """
     source = Path(model) if is_checkpoint(model) else fetch(model)
     content = read_checkpoint(source) if is_checkpoint(model) else read_folder(source)
-    check_folder(folder)
+    write_folder(content, folder, _card(source, in_words(content["psnet"])) + USE.format(folder=folder.name))
     gone = drop_others(folder, digest_of(content))
     if gone:
         log.warning("%s: engines of other weights are removed: %s", folder, ", ".join(gone))
-    write_folder(content, folder, _card(source, in_words(content["psnet"])) + USE.format(folder=folder.name))
     for threshold in kept_thresholds(source):
-        if read_threshold(folder, threshold.made_by) is None:  # what was calibrated on the folder holds
+        there = read_threshold(folder, threshold.made_by)
+        if there is None:
             keep_threshold(folder, threshold)
+        elif there != threshold:  # it may have been calibrated on the folder, and nobody could make it again
+            log.warning(
+                "%s keeps its own threshold, %.4f, where %s has %.4f; find one anew with psnet calibrate --model %s",
+                folder, there.value, source, threshold.value, folder,
+            )  # fmt: skip
     log.info("%s: %s", folder, in_words(content["psnet"]))
 
 

@@ -37,10 +37,11 @@ def index(listing: Listing, embedder: Embedder, uri: str, model: str, batch_size
     Raises:
         GalleryError, EmbedderError.
     """
-    for name in listing.columns:
-        check_column(name)
     gallery = None
-    if is_there(uri):
+    if not is_there(uri):
+        for name in listing.columns:
+            check_column(name)
+    else:
         gallery = open_gallery(uri)
         gallery.check(embedder.made_by)
         listing = _new(listing, gallery)

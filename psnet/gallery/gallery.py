@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from psnet.embedder import ImageTable
 from psnet.embedder.given import NAMELESS
 from psnet.embeddings import MadeBy
-from psnet.gallery.conditions import Condition, Value, check, check_column
+from psnet.gallery.conditions import Condition, Value, check
 from psnet.gallery.errors import GalleryError
 
 ID, ROOT, VECTOR = "id", "root", "embedding"
@@ -232,7 +232,6 @@ def _check_names(table: ImageTable) -> None:
 
 
 def _type(name: str, values: NDArray[Any]) -> type:
-    check_column(name)
     if values.dtype.kind not in TYPES:
         raise GalleryError(f"the column {name!r} has dtype {values.dtype}; give whole numbers, numbers or text")
     return TYPES[values.dtype.kind]

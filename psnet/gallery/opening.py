@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from psnet.embedder import ImageTable
+from psnet.gallery.conditions import check_column
 from psnet.gallery.errors import GalleryError
 from psnet.gallery.gallery import About, Gallery
 
@@ -40,6 +41,9 @@ def create_gallery(uri: str, table: ImageTable, model: str) -> Gallery:
     Raises:
         GalleryError: see `open_gallery`; or the one that is there is of another model.
     """
+    if not is_there(uri):
+        for name in table.columns:
+            check_column(name)
     uri = _expanded(uri)
     gallery: Gallery = _engine(uri).create(uri, About.of(table, model))
     gallery.check(table.made_by)

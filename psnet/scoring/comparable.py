@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from psnet.embeddings import EmbeddingError, EmbeddingSet
 
@@ -23,12 +22,12 @@ def check_same_images(other: EmbeddingSet, ours: EmbeddingSet, camera_rule: bool
             f"the two have other people, or the same in another order: {len(other.query):,} and {len(ours.query):,} "
             f"queries, {len(other.gallery):,} and {len(ours.gallery):,} gallery images. Write both in one order"
         )
+    if camera_rule and not _same_cameras(other, ours):
+        raise EmbeddingError(
+            "the two have images by other cameras, or one of them knows none, so that they would be scored by other "
+            "rules; save the cameras of both, or say --no-camera-rule"
+        )
     for name, theirs, own in sides:
-        if camera_rule and not _alike(theirs.camid, own.camid):
-            raise EmbeddingError(
-                f"the two have other cameras of the {name} images, or one of them has none, so that they would be "
-                "scored by other rules; save the cameras of both alike, or say --no-camera-rule"
-            )
         if theirs.path is None or own.path is None:
             continue
         files, rivals = _file_names(own.path), _file_names(theirs.path)
@@ -40,8 +39,14 @@ def check_same_images(other: EmbeddingSet, ours: EmbeddingSet, camera_rule: bool
             )
 
 
-def _alike(one: NDArray[np.int64] | None, other: NDArray[np.int64] | None) -> bool:
-    return one is other if one is None or other is None else np.array_equal(one, other)
+def _same_cameras(one: EmbeddingSet, other: EmbeddingSet) -> bool:
+    """By whatever numbers the two call them."""
+    sides = [side.camid for of in (one, other) for side in of.sides().values()]
+    known = [camid for camid in sides if camid is not None]
+    if len(known) < len(sides):
+        return not known
+    ours, theirs = np.concatenate(known[:2]).tolist(), np.concatenate(known[2:]).tolist()
+    return len(set(zip(ours, theirs, strict=True))) == len(set(ours)) == len(set(theirs))
 
 
 def _file_names(paths: np.ndarray) -> list[str]:

@@ -21,6 +21,7 @@ def bounds_of(runs: Iterable[Run]) -> list[Run]:
         if "bound" in run.metrics and "teacher" in run.record["phases"]:
             teacher = run.record["phases"]["teacher"]
             own = {"row": "bound", "model": teacher, "phases": {}, "epochs": teacher["recipe"]["epochs"], "steps": 0}
+            own["ended_by_patience"] = False
             own["origins"] = {
                 setting.removeprefix("teacher."): words
                 for setting, words in run.record["origins"].items()
@@ -29,7 +30,8 @@ def bounds_of(runs: Iterable[Run]) -> list[Run]:
             own["weights"] = _weights(teacher, own["origins"])
             elsewhere = run.record["origins"].get("teacher_checkpoint", SAME)
             if elsewhere != SAME:
-                own["trained_on"] = [elsewhere.removeprefix("trained on ")]
+                own["trained_on"] = elsewhere.removeprefix("trained on ").partition(" (")[0].split(" + ")
+                own["data_hash_in_training"] = ""  # not that of the run, which is all that is known
             bound = Run(run.path, {**run.record, **own}, {"trained": run.metrics["bound"]})
             bounds[key_of(settings_of(bound)), run.split, run.seed, run.data_hash] = bound
     return list(bounds.values())

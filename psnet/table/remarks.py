@@ -102,10 +102,12 @@ def _may_explain(name: str) -> bool:
 def _of_a_line(line: Line, shown: int) -> Iterator[str]:
     if line.stopped:
         yield f"Line {line.number}: {line.stopped}, before its recipe ends: {_names(line.runs, shown)}."
-    if line.settings["epochs"] is None:
-        ended = sorted({run.record["epochs"] for run in line.runs})
-        after = f"{ended[0]} to {ended[-1]}" if len(ended) > 1 else f"{ended[0]}"
-        yield f"Line {line.number}: its recipe's patience ended it after {after} epochs."
+    ended = sorted(run.record["epochs"] for run in line.runs if run.record["ended_by_patience"])
+    if ended:
+        after = f"{ended[0]} to {ended[-1]}" if ended[0] < ended[-1] else f"{ended[0]}"
+        yield f"Line {line.number}: patience ended {len(ended)} of its {len(line.runs)} runs, after {after} epochs."
+    if not line.settings["training"]:
+        yield f"Line {line.number} was trained by an older version, which does not say by how many processes."
     if line.settings["searched"] != "its own set":
         own = line.dataset in line.settings["trained_on"]
         what = "another split or protocol of the same set" if own else "across sets"

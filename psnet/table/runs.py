@@ -36,8 +36,8 @@ FORM: dict[str, type] = {
     "origins": dict,
     "model": dict,
     "phases": dict,
-    "trainer": dict,
-    "same_batch": bool,
+    "training": dict,
+    "ended_by_patience": bool,
     "epochs": int,
     "steps": int,
     "image_size": list,
@@ -92,14 +92,14 @@ class Run:
 
     @property
     def patient(self) -> bool:
-        """Its recipe ends it where nothing is won any more, after whatever epoch."""
-        return self.record["model"]["recipe"].get("patience") is not None
+        """Its recipe may end it after whatever epoch, where nothing is won any more."""
+        return self.record["model"]["recipe"].get("patience") is not None and not self.stopped
 
     @property
     def stopped(self) -> str:
         """Where it ended, if that was before the end of its recipe; else "". Every epoch has equally many steps."""
         epochs, steps, wanted = self.record["epochs"], self.record["steps"], self.record["model"]["recipe"]["epochs"]
-        if epochs < wanted and not self.patient:
+        if epochs < wanted and not self.record["ended_by_patience"]:
             return f"stopped at epoch {epochs} of {wanted}"
         return f"stopped at step {steps}, within epoch {epochs}" if epochs and steps % epochs else ""
 

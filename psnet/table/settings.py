@@ -22,8 +22,7 @@ _KEPT = (
     "weights",
     "trained_on",
     "joined_hash",
-    "trainer",
-    "same_batch",
+    "training",
 )
 """Of a run's record, as they are."""
 

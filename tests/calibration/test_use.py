@@ -53,7 +53,9 @@ def test_calibrate_and_compare(model: Path, files: list[str], crops: Path, capsy
     assert answer.threshold.found.false_pairs == 8 * 7
 
 
-def test_what_was_calibrated_on_an_exported_model_stays(model: Path, files: list[str], tmp_path: Path):
+def test_what_was_calibrated_on_an_exported_model_stays(
+    model: Path, files: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     folder = tmp_path / "exported"
     for place, far in ((model, "0.5"), (folder, "0.1")):
         if place == folder:
@@ -64,6 +66,7 @@ def test_what_was_calibrated_on_an_exported_model_stays(model: Path, files: list
     assert [one.asked for one in ours] == [0.1]
     main(["export", str(model), str(folder)])
     assert read_thresholds(folder) == ours
+    assert f"{folder} keeps its own threshold, {ours[0].value:.4f}, where" in caplog.text
 
 
 def test_images_that_say_nothing(model: Path, files: list[str], tiny: Manifest, tmp_path: Path):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from psnet.atomic import write_whole
+from psnet.atomic import WriteError, write_whole
 from psnet.checkpoint import read_checkpoint
 from psnet.cli import main
 from psnet.embedder import Embedder, EmbedderError, model_folder
@@ -126,12 +128,29 @@ def test_a_model_that_is_written_over_itself_is_never_lost(folder: Path, tmp_pat
     own = tmp_path / "own"
     shutil.copytree(folder, own)
     with pytest.MonkeyPatch.context() as patch:
-        for number in range(4):
+        for number in range(3):
             left = iter(range(number))
             patch.setattr(model_folder, "write_whole", lambda *of, left=left: (next(left), write_whole(*of)))
             with pytest.raises(StopIteration):
                 write_folder(read_folder(own), own, "")
             assert read_folder(own)["psnet"] == read_folder(folder)["psnet"]
+
+
+def test_a_model_stays_where_another_finds_no_room(folder: Path, checkpoint: Path, tmp_path: Path):
+    other, content = tmp_path / "other", read_folder(folder)
+    weights = {name: 2 * value for name, value in content["state_dict"].items()}
+    write_folder({**content, "state_dict": weights}, other, "")
+    before = read_folder(other)["state_dict"]
+
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(WriteError, match="No space left"):
+            write_folder(read_checkpoint(checkpoint), other, "")
+    after = read_folder(other)["state_dict"]
+    assert all(torch.equal(value, before[name]) for name, value in after.items())
 
 
 def set_form(file: Path) -> None:

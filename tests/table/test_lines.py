@@ -74,8 +74,8 @@ def test_one_run_has_no_deviation(tmp_path: Path):
         ("epochs", 40, ("epochs=30", "epochs=40")),
         ("set", "other", ("set=VIPeR", "set=other")),
         ("source__reader__labeled", True, ("source.reader.labeled=null", "source.reader.labeled=true")),
-        ("trainer__limit_train_batches", 2, ("trainer.limit_train_batches=null", "trainer.limit_train_batches=2")),
-        ("same_batch", True, ("same_batch=false", "same_batch=true")),
+        ("training__limit_train_batches", 2, ("training.limit_train_batches=null", "training.limit_train_batches=2")),
+        ("training__same_batch", True, ("training.same_batch=false", "training.same_batch=true")),
     ],
 )
 def test_another_setting_is_another_line_and_said(tmp_path: Path, setting: str, value: Any, said: tuple[str, str]):
@@ -202,15 +202,25 @@ def test_a_run_that_stopped_is_a_line_of_its_own_and_named(tmp_path: Path):
 
 def test_runs_that_patience_ended_share_a_line(tmp_path: Path):
     for split, epochs in enumerate((12, 15, 21)):
-        more = {"model__recipe__patience": 3, "epochs": epochs, "steps": 20 * epochs}
+        more = {"model__recipe__patience": 3, "epochs": epochs, "steps": 20 * epochs, "ended_by_patience": True}
         write(tmp_path / f"{split}", "ID", 0.4, split, **more)
-    write(tmp_path / "killed", "ID", 0.9, 3, **more | {"steps": 419})
+    write(tmp_path / "to_the_end", "ID", 0.4, 3, **more | {"epochs": 30, "steps": 600, "ended_by_patience": False})
+    write(tmp_path / "killed", "ID", 0.9, 4, **more | {"ended_by_patience": False})
     block = only_block(tmp_path)
     assert [(line.splits, line.stopped) for line in block.lines] == [
-        ([0, 1, 2], ""),
-        ([3], "stopped at step 419, within epoch 21"),
+        ([0, 1, 2, 3], ""),
+        ([4], "stopped at epoch 21 of 30"),
     ]
-    assert "Line 1: its recipe's patience ended it after 12 to 21 epochs." in remarks_on([block])
+    assert "Line 1: patience ended 3 of its 4 runs, after 12 to 21 epochs." in remarks_on([block])
+
+
+def test_runs_of_an_older_version_say_so(tmp_path: Path):
+    write(tmp_path / "a", "ID")
+    write(tmp_path / "b", "ID", 0.3, 1, training={})
+    block = only_block(tmp_path)
+    said = [text for text in remarks_on([block]) if "an older version" in text]
+    (number,) = [line.number for line in block.lines if line.splits == [1]]
+    assert said == [f"Line {number} was trained by an older version, which does not say by how many processes."]
 
 
 def test_another_protocol_than_the_published_is_said(tmp_path: Path):
