@@ -36,7 +36,7 @@ def whole(path: Path) -> Iterator[Path]:
     >>> target.read_text()
     'all of it'
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
@@ -52,13 +52,18 @@ def whole(path: Path) -> Iterator[Path]:
             beside.unlink()
 
 
+def _beside(path: Path) -> Path:
+    """This process's, as `remove_halves` knows it."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
 def check_writable(path: Path) -> None:
     """Try to write beside a file that takes long to make.
 
     Raises:
         WriteError: it could not be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.touch()

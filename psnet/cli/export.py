@@ -10,10 +10,6 @@ if TYPE_CHECKING:
     from psnet.export.wish import Wish
 
 
-MOST_LOSS = 0.5
-"""Of Rank-1 by int8, points, unless another is given."""
-
-
 def add_to(commands: Any) -> None:
     export = commands.add_parser("export", help="write a trained model as a folder, and for other engines")
     export.add_argument("model", help="a last.ckpt, or a folder of psnet export")
@@ -38,7 +34,8 @@ def run(given: argparse.Namespace) -> None:
     from psnet.export.command import run
 
     of_engines = ("images", "calibrate", "query", "gallery", "names", "most_loss", "without_preprocessing")
-    idle = [name.replace("_", "-") for name in of_engines if getattr(given, name)]
+    values = {name.replace("_", "-"): getattr(given, name) for name in of_engines}
+    idle = [name for name, value in values.items() if value is not None and value is not False]
     if idle and not given.to:
         raise ValueError(f"--{idle[0]} is for other engines, and none is asked for; say --to, or leave it out")
     run(given.model, given.folder, _wish(given) if given.to else None, Console())
@@ -51,7 +48,8 @@ def _wish(given: argparse.Namespace) -> Wish:
 
     if not given.images:
         raise ValueError("--to needs --images: each engine is compared with the checkpoint before it is kept")
-    if given.calibrate and "int8" not in given.to.split(","):
+    forms = [form.strip() for form in given.to.split(",")]
+    if given.calibrate and "int8" not in forms:
         raise ValueError("--calibrate is for int8, which --to does not ask for; add it there, or leave this out")
     if given.most_loss is not None and not given.query:
         raise ValueError("--most-loss is of Rank-1, which is found by --query, --gallery and --names; give them too")
@@ -59,10 +57,10 @@ def _wish(given: argparse.Namespace) -> Wish:
         raise ValueError("--query, --gallery and --names go together: by them it is seen what int8 costs in Rank-1")
     images = listing_of(given.images, None)
     return Wish(
-        [form.strip() for form in given.to.split(",")],
+        forms,
         images,
         listing_of(given.calibrate, None) if given.calibrate else images,
         Labelled(listing_of(given.query, given.names), listing_of(given.gallery, given.names)) if given.query else None,
         not given.without_preprocessing,
-        (MOST_LOSS if given.most_loss is None else given.most_loss) / 100,
+        **({} if given.most_loss is None else {"most_loss": given.most_loss / 100}),
     )

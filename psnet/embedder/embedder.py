@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -19,21 +17,19 @@ from psnet.assembly import preprocess_of, trained_task
 from psnet.calibration import CalibrationError, Decision, Threshold
 from psnet.calibration.kept import read_threshold
 from psnet.checkpoint import read_checkpoint
-from psnet.data.images import ImageError, stack
+from psnet.data.images import stack
 from psnet.data.preprocess import Preprocess
 from psnet.embedder.errors import EmbedderError
-from psnet.embedder.given import Color, Given, Images, Listing, listed, named, reason
+from psnet.embedder.given import Color, Images, Listing, listed, named, reason
 from psnet.embedder.image_table import Failed, ImageTable
 from psnet.embedder.labels import check_columns
 from psnet.embedder.model_folder import fetch, read_folder
 from psnet.embedder.origin import made_by_of
+from psnet.embedder.reading import Ready, read_ahead
 from psnet.embeddings import DescriptorPart, MadeBy
 from psnet.engines import Engine, open_engine
 from psnet.progress import shown
 from psnet.tasks import SuperResolution
-
-READERS = 2
-"""Threads that read and decode while the network computes."""
 
 NAMED = 5
 """How many unreadable images an error names."""
@@ -183,18 +179,18 @@ class Embedder:
         """
         if batch_size < 1:
             raise EmbedderError(f"batch_size={batch_size} must be at least 1")
-        loaded = self._loaded(listing.given, 2 * batch_size)
+        loaded = read_ahead(listing.given, self.preprocess, 2 * batch_size)
         loaded = shown(loaded, len(listing), "Embedding") if progress else loaded
         for begin in range(0, len(listing), at_once):
             part = listing.rows(range(begin, min(begin + at_once, len(listing))))
             yield self._table(part, islice(loaded, len(part)), batch_size)
 
-    def _table(self, listing: Listing, loaded: Iterator[_Ready | Exception], batch_size: int) -> ImageTable:
+    def _table(self, listing: Listing, loaded: Iterator[Ready | Exception], batch_size: int) -> ImageTable:
         embedding: list[Tensor] = []
         failed, rows, sizes, hashes = [], [], [], []
         numbered = enumerate(loaded)
         while chunk := list(islice(numbered, batch_size)):
-            good = [(row, one) for row, one in chunk if isinstance(one, _Ready)]
+            good = [(row, one) for row, one in chunk if isinstance(one, Ready)]
             failed += [Failed(listing.given[row].name, reason(one)) for row, one in chunk if isinstance(one, Exception)]
             if good:
                 embedding.append(self._embed([one.image for _, one in good]))
@@ -243,31 +239,3 @@ class Embedder:
     def _embed(self, images: Sequence[Tensor]) -> Tensor:
         whole = self.engine.embed(stack(images))
         return whole if self.made_by.part == "whole" else F.normalize(whole[:, -self.made_by.dimensions :], dim=1)
-
-    def _loaded(self, given: Sequence[Given], ahead: int) -> Iterator[_Ready | Exception]:
-        """Each image, or why it cannot be had; read by threads, at most so many ahead, which wait at the network's
-        size: photographs are large."""
-        with ThreadPoolExecutor(READERS) as pool:
-            waiting: deque[Future[_Ready | Exception]] = deque()
-            coming = iter(given)
-            while True:
-                waiting.extend(pool.submit(self._load, one) for one in islice(coming, ahead - len(waiting)))
-                if not waiting:
-                    return
-                yield waiting.popleft().result()
-
-    def _load(self, given: Given) -> _Ready | Exception:
-        try:
-            loaded = given.load()
-        except (ImageError, OSError) as error:
-            return error
-        height, width = loaded.image.shape[1:]
-        return _Ready(self.preprocess(loaded.image), (height, width), loaded.sha256)
-
-
-class _Ready(NamedTuple):
-    """image: uint8 RGB (3, h, w) of the network's input. size: (height, width) of the one it was made of."""
-
-    image: Tensor
-    size: tuple[int, int]
-    sha256: str

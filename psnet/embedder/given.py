@@ -163,13 +163,26 @@ def _file(path: Path, name: Path) -> Given:
 
 
 def _read(path: Path) -> Loaded:
+    content = _content(path)
+    return Loaded(decode(content), hashlib.sha256(content).hexdigest())
+
+
+def sha256_of(file: Path | None) -> str | None:
+    """sha256 of its bytes, in hex; None of no file, and of one that cannot be read, which is told when it is to be
+    embedded."""
+    try:
+        return None if file is None else hashlib.sha256(_content(file)).hexdigest()
+    except (ImageError, OSError):
+        return None
+
+
+def _content(path: Path) -> bytes:
     status = path.stat()
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):  # reading it might wait for ever
         raise ImageError("no file, but a pipe or a device")
     if status.st_size > MOST_BYTES:
         raise ImageError(f"{status.st_size / 2**20:,.0f} MiB, more than the {MOST_BYTES // 2**20} of an image")
-    content = path.read_bytes()
-    return Loaded(decode(content), hashlib.sha256(content).hexdigest())
+    return path.read_bytes()
 
 
 def _in_memory(image: Tensor | ImageError) -> Loaded:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from psnet.data.images import stack
 from psnet.data.manifest import DIGEST
 from psnet.data.preprocess import Preprocess
 from psnet.embedder import Embedder
-from psnet.embedder.given import MOST_BYTES, Listing
+from psnet.embedder.given import Listing, sha256_of
 from psnet.embeddings import read_embeddings
 from psnet.engines import EngineError
 from psnet.engines.exported import ExportedEngine
@@ -108,13 +107,5 @@ def check_unseen(labelled: Labelled, trained: Collection[str]) -> None:
         EngineError: one of these is among them, so that its score would hide what is lost.
     """
     for given in (*labelled.query.given, *labelled.gallery.given):
-        if _digest(given.file) in trained:
+        if (sha256_of(given.file) or "")[:DIGEST] in trained:
             raise EngineError(f"{given.name} has been trained on, so its score hides what is lost; give unseen people")
-
-
-def _digest(file: Path | None) -> str:
-    try:
-        small = file is not None and file.is_file() and file.stat().st_size <= MOST_BYTES
-        return hashlib.sha256(file.read_bytes()).hexdigest()[:DIGEST] if file and small else ""
-    except OSError:  # which is told when it is to be embedded
-        return ""

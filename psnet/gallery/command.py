@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.table import Table
 from psnet.calibration import Threshold
 from psnet.embedder import Embedder, EmbedderError, Failed
 from psnet.embedder.command import open_model, tell_failed
-from psnet.embedder.given import MOST_BYTES, Listing
+from psnet.embedder.given import Listing, sha256_of
 from psnet.gallery.conditions import check_column, conditions_of
 from psnet.gallery.errors import GalleryError
 from psnet.gallery.gallery import Gallery, Hit, absolute, id_of
@@ -67,18 +66,10 @@ def _new(listing: Listing, gallery: Gallery) -> Listing:
     rows = []
     for row, given in enumerate(listing.given):
         digest = known.get(id_of(absolute(listing.root), given.name))
-        if digest is None or digest != _digest(given.file):
+        if digest is None or digest != sha256_of(given.file):
             rows.append(row)
     log.info("%s holds %s images, %s of these", gallery.uri, f"{len(known):,}", f"{len(listing) - len(rows):,}")
     return listing.rows(rows)
-
-
-def _digest(file: Path | None) -> str | None:
-    try:
-        small = file is not None and file.is_file() and file.stat().st_size <= MOST_BYTES
-        return hashlib.sha256(file.read_bytes()).hexdigest() if file and small else None
-    except OSError:  # which is told when it is to be embedded
-        return None
 
 
 def model_of(gallery: Gallery, model: str | None, device: str, precision: str, engine: str | None) -> Embedder:

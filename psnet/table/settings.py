@@ -83,17 +83,21 @@ def value_at(settings: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-_PUBLISHED = {"rates": [2, 3, 4], "interpolation": "bicubic"}
-_VARIANTS = {"test_rates": None, "gallery_low_share": 0, "degradation": "clean", "rate_per": "image"}
-"""Of a protocol, as published, and without what goes beyond the paper."""
+_PUBLISHED = {
+    "rates": [2, 3, 4],
+    "interpolation": "bicubic",
+    "test_rates": None,
+    "gallery_low_share": 0,
+    "degradation": "clean",
+    "rate_per": "image",
+}
+"""Settings of a protocol that have these values in the published one."""
 
 
 def beyond_the_paper(settings: Mapping[str, Any]) -> list[str]:
     """The settings of a protocol by which figures are of another than the published ones, as one would type them."""
-    protocol = settings["protocol"]
-    usual = {**_PUBLISHED, **_VARIANTS}
-    own = {name: protocol.get(name, value) for name, value in usual.items()}
-    return [f"{name}={value_text(value)}" for name, value in own.items() if value != usual[name]]
+    own = {name: settings["protocol"].get(name, value) for name, value in _PUBLISHED.items()}
+    return [f"{name}={value_text(value)}" for name, value in own.items() if value != _PUBLISHED[name]]
 
 
 def written(name: str, value: Any) -> str:

@@ -141,8 +141,10 @@ UNSEEN = ["--query", ".", "--gallery", ".", "--names", "(?P<pid>cam)"]
             "--most-loss nan must be a number of points",
         ),
         (["--to", "int8", "--images", ".", "--most-loss", "1"], "--most-loss is of Rank-1, which is found by --query"),
+        (["--to", "int8 , coreml", "--images", ".", "--calibrate", "."], "--to coreml must be of onnx"),
         (["--to", "onnx", "--images", ".", "--calibrate", "."], "--calibrate is for int8, which --to does not ask for"),
         (["--without-preprocessing"], "--without-preprocessing is for other engines, and none is asked for"),
+        (["--most-loss", "0"], "--most-loss is for other engines, and none is asked for"),
         (["--most-loss", "1"], "--most-loss is for other engines, and none is asked for"),
         (
             ["--to", "onnx", "--images", ".", *UNSEEN],
